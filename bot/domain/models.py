@@ -1,0 +1,193 @@
+"""Machine-learning models as registries and serving systems show them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
+_NO_METRICS: Mapping[str, float] = MappingProxyType({})
+
+
+class VersionStatus(StrEnum):
+    """Whether a registry says that a version can be used."""
+
+    READY = "ready"
+    PENDING = "pending"
+    FAILED = "failed"
+    ARCHIVED = "archived"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One named input or output of a model. `type` is the registry's own word (`double`, `tensor(float32)[-1,4]`)."""
+
+    name: str
+    type: str
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What callers must send and what they get back."""
+
+    inputs: tuple[Column, ...]
+    outputs: tuple[Column, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """An immutable, numbered result of training. `version` is the registry's own word, e.g. `3`."""
+
+    model: str
+    version: str
+    status: VersionStatus
+    created_at: datetime
+    metrics: Mapping[str, float] = field(default=_NO_METRICS)
+    tags: Mapping[str, str] = field(default=_NO_TAGS)
+    aliases: tuple[str, ...] = ()
+    signature: Signature | None = None
+    artifact_loadable: bool | None = None
+    """Whether the artefact itself was seen. `None`: not looked at."""
+    description: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureDiff:
+    """How a target's signature differs from the one that callers use now."""
+
+    added_required: tuple[Column, ...]
+    added_optional: tuple[Column, ...]
+    removed: tuple[Column, ...]
+    changed: tuple[tuple[Column, Column], ...]
+    outputs_changed: bool
+
+    @property
+    def compatible(self) -> bool:
+        """Whether callers of the present version may call the target unchanged."""
+        return not (self.added_required or self.changed or self.outputs_changed)
+
+
+def compare_signatures(now: Signature, target: Signature) -> SignatureDiff:
+    """What a caller of `now` meets when `target` answers instead."""
+    have = {column.name: column for column in now.inputs}
+    want = {column.name: column for column in target.inputs}
+    added = [column for name, column in want.items() if name not in have]
+    return SignatureDiff(
+        added_required=tuple(column for column in added if column.required),
+        added_optional=tuple(column for column in added if not column.required),
+        removed=tuple(column for name, column in have.items() if name not in want),
+        changed=tuple((have[name], want[name]) for name in have if name in want and have[name].type != want[name].type),
+        outputs_changed=[(c.name, c.type) for c in now.outputs] != [(c.name, c.type) for c in target.outputs],
+    )
+
+
+class Propagation(StrEnum):
+    """How the serving side follows the registry's pointer."""
+
+    WATCH = "watch"
+    """It follows by itself; we wait and look."""
+    RESTART = "restart"
+    REDEPLOY = "redeploy"
+    NONE = "none"
+    """Nothing serves this model, or nothing that we can see; the pointer is all there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The registry's name for what should be live: an alias of a registered model."""
+
+    integration: str
+    model: str
+    alias: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A place where the model answers. `name` is the deployment's name, or its base address."""
+
+    integration: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A model in one environment: the pointer, the serving targets, and how one reaches the other."""
+
+    model: str
+    environment: str
+    pointer: Pointer | None
+    serving: tuple[Target, ...]
+    propagation: Propagation
+    team: str = ""
+    production: bool = True
+
+
+class Evidence(StrEnum):
+    """How we know which version is live, weakest first."""
+
+    REGISTRY = "registry"
+    CONTROL_PLANE = "control plane"
+    ANSWER = "answer"
+    """The serving process itself said so in an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What one system said is live, at one moment. `token` is the vendor's etag or resourceVersion, if any."""
+
+    version: str | None
+    evidence: Evidence
+    at: datetime
+    healthy: bool | None = None
+    in_progress: bool = False
+    token: str = ""
+    detail: str = ""
+
+
+class Verdict(StrEnum):
+    """What we know about a version's time in production."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSpan:
+    """One line of the live ledger: this version was live from then to then, and how it went."""
+
+    model: str
+    environment: str
+    version: str
+    evidence: Evidence
+    since: datetime
+    until: datetime | None
+    verdict: Verdict
+    cause: str = ""
+    """What made it live as far as we know: `promoted by …`, `OP-3`, `first seen`."""
+    incident: int | None = None
+
+
+def previous_good(spans: tuple[LiveSpan, ...], current: str) -> LiveSpan | None:
+    """The newest ended span of another version that was not unhealthy: never "current minus one"."""
+    ended = [span for span in spans if span.until is not None and span.version != current]
+    bad = {span.version for span in spans if span.verdict is Verdict.UNHEALTHY}
+    good = [span for span in ended if span.version not in bad]
+    return max(good, key=lambda span: (span.verdict is Verdict.HEALTHY, span.since), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that was changed about a model: a promotion, a run, a deployment, an operation of ours."""
+
+    model: str
+    kind: str
+    text: str
+    at: datetime
+    by: str = ""
+    version: str = ""
+    url: str = ""
+    integration: str = ""
