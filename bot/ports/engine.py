@@ -1,0 +1,34 @@
+"""Durable work: a story of steps that goes on after kill -9 where it stopped."""
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Steps(Protocol):
+    """What a running story may use."""
+
+    @property
+    def resumed(self) -> bool:
+        """Whether this story was interrupted by the end of a process and is being continued."""
+        ...
+
+    async def run(self, name: str, step: Callable[[], Awaitable[str]]) -> str:
+        """Run a step and remember its result: a finished step is not run again. Results are short texts.
+
+        A step that was interrupted *is* run again: what writes to the outside must go through `usecases.once`.
+        """
+        ...
+
+
+Story = Callable[[int, Steps], Awaitable[None]]
+"""Durable work on one thing, given by its number (an operation's)."""
+
+
+class Fence(Protocol):
+    """Says whether this process may still change the outside world."""
+
+    async def check(self) -> None:
+        """Raise Conflict when this process's lease ran out and another one has taken over."""
+        ...

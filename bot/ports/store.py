@@ -1,0 +1,356 @@
+"""The one truth, as the middle sees it: a decision is a plain function that runs inside one transaction.
+
+    receipt = await store.write(lambda tx: ingest.take(tx, setup, alerts))
+
+`write` runs the function with the only writer's transaction and commits before it returns; when the function raises,
+nothing of it is kept. Functions that wait at the same moment may share one commit. A decision does no I/O and never
+waits, so a transaction is short by construction; it may be run again after a conflict, so it has no other effects.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol, TypeVar
+
+from bot.domain.alert import Alert, Episode
+from bot.domain.incident import Incident, Status
+from bot.domain.models import Change, LiveSpan, Verdict
+from bot.domain.operation import Intent, Operation, OperationState
+from bot.domain.post import Post
+from bot.domain.timeline import Draft, Entry
+
+T = TypeVar("T")
+
+
+class DeliveryOutcome(StrEnum):
+    """What became of a delivery."""
+
+    TAKEN = "taken"
+    DEAD = "dead letter"
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """One delivery as it is remembered. The body is kept only for dead letters."""
+
+    id: int
+    integration: str
+    received_at: datetime
+    digest: str
+    """SHA-256 of the body, hex: the evidence that timeline entries name."""
+    size: int
+    outcome: DeliveryOutcome
+    alerts: int
+    reason: str = ""
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """Something to do at a time, once. `key` is unique; `kind` and `ref` say what to whom."""
+
+    key: str
+    kind: str
+    ref: int
+    due_at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A scheduled job as the store describes it: cron in a time zone, and the newest tick that was done."""
+
+    name: str
+    cron: str
+    zone: str
+    last_tick: datetime | None
+    catch_up: bool
+    """Whether a tick missed while everything was down is done late (once) or skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlackEventRecord:
+    """A Slack event that was persisted before it was handled."""
+
+    event_id: str
+    received_at: datetime
+    body: str
+
+
+class Incidents(Protocol):
+    """Incidents by number; `opened` events on the timeline are the caller's to write."""
+
+    def next_number(self) -> int: ...
+    def add(self, incident: Incident) -> None: ...
+    def get(self, number: int) -> Incident | None: ...
+    def save(self, incident: Incident) -> None: ...
+    def live(self, *, model: str | None = None, limit: int = 100) -> Sequence[Incident]:
+        """Open, acknowledged and mitigated ones, newest first."""
+        ...
+
+    def newest(
+        self,
+        *,
+        limit: int,
+        before: int | None = None,
+        model: str | None = None,
+        status: Status | None = None,
+        since: datetime | None = None,
+    ) -> Sequence[Incident]:
+        """By falling number, `before` a number (for paging)."""
+        ...
+
+    def joinable(
+        self, *, model: str | None, source: str, environment: str | None, resolved_after: datetime
+    ) -> Incident | None:
+        """The incident that an alert about this joins: live, or resolved after the given moment. Newest first.
+
+        With a known model the source doesn't matter; without one, only incidents of the same source are joined.
+        """
+        ...
+
+    def by_post(self, channel_id: str, ts: str) -> Incident | None:
+        """The incident whose card this Slack message is (or in whose thread, given the thread's ts)."""
+        ...
+
+
+class Episodes(Protocol):
+    """Alert episodes: (source, instance, fingerprint, starts_at)."""
+
+    def get(self, source: str, instance: str, fingerprint: str, starts_at: datetime) -> Episode | None: ...
+    def newest(self, source: str, instance: str, fingerprint: str) -> Episode | None: ...
+    def save(self, episode: Episode, alert: Alert) -> None:
+        """Insert or update; the alert's name, labels, annotations are kept as last seen."""
+        ...
+
+    def firing_of(self, incident: int) -> Sequence[Episode]: ...
+    def alerts_of(self, incident: int, *, limit: int = 50) -> Sequence[Alert]:
+        """The alerts as last seen, newest episode first."""
+        ...
+
+    def firing_from(self, source: str) -> Sequence[Episode]: ...
+    def since(self, model: str | None, since: datetime) -> Sequence[Alert]:
+        """Alerts with an episode that began since then (of one model, or of all), newest first, at most 1,000."""
+        ...
+
+
+class Deliveries(Protocol):
+    """Every delivery leaves a record; dead letters keep their body."""
+
+    def add(
+        self,
+        integration: str,
+        digest: str,
+        size: int,
+        outcome: DeliveryOutcome,
+        *,
+        alerts: int,
+        reason: str = "",
+        body: bytes | None = None,
+    ) -> int: ...
+    def dead(self, *, limit: int = 50) -> Sequence[DeliveryRecord]: ...
+    def count(self) -> int: ...
+    def newest_at(self, integration: str) -> datetime | None: ...
+
+
+class TimelineLog(Protocol):
+    """Append-only, chained. There is no way to change or remove an entry."""
+
+    def append(self, incident: int, draft: Draft) -> Entry: ...
+    def of(self, incident: int) -> Sequence[Entry]: ...
+    def heads(self) -> Sequence[Entry]:
+        """The last entry of every chain, by incident."""
+        ...
+
+
+class Operations(Protocol):
+    """Operations by number; one that holds the model excludes others on the same model and environment."""
+
+    def next_number(self) -> int: ...
+    def add(self, operation: Operation) -> None: ...
+    def get(self, number: int) -> Operation | None: ...
+    def save(self, operation: Operation, *, expected: OperationState) -> None:
+        """Conditional: raises Conflict when the stored state isn't `expected` any more."""
+        ...
+
+    def holding(self, model: str, environment: str) -> Operation | None: ...
+    def in_state(self, *states: OperationState, limit: int = 100) -> Sequence[Operation]: ...
+    def newest(
+        self, *, limit: int, model: str | None = None, incident: int | None = None, since: datetime | None = None
+    ) -> Sequence[Operation]: ...
+
+
+class Intents(Protocol):
+    """Rows written before irreversible calls."""
+
+    def get(self, key: str) -> Intent | None: ...
+    def add(self, intent: Intent) -> None:
+        """Raises Conflict when the key exists."""
+        ...
+
+    def save(self, intent: Intent) -> None: ...
+    def unfinished(self) -> Sequence[Intent]: ...
+
+
+class Ledger(Protocol):
+    """Who served what, from when to when."""
+
+    def spans(self, model: str, environment: str) -> tuple[LiveSpan, ...]:
+        """Oldest first."""
+        ...
+
+    def open_span(self, model: str, environment: str) -> LiveSpan | None: ...
+    def begin(self, span: LiveSpan) -> None: ...
+    def end(self, model: str, environment: str, at: datetime) -> None:
+        """Close the open span, if there is one."""
+        ...
+
+    def judge(self, model: str, environment: str, verdict: Verdict, incident: int | None) -> None:
+        """Mark the open span."""
+        ...
+
+
+class Changes(Protocol):
+    """What was changed about models, as learned from feeds, webhooks and our own operations."""
+
+    def add(self, change: Change) -> bool:
+        """False when it is known already (same model, kind, version and time)."""
+        ...
+
+    def of(self, model: str, since: datetime) -> Sequence[Change]:
+        """Newest first."""
+        ...
+
+
+class Posts(Protocol):
+    """What Slack should show. The projector is the only one that marks what is shown."""
+
+    def want(self, post: Post) -> Post:
+        """Create it, or raise `wanted` of the existing one by one (and take over its lane and body)."""
+        ...
+
+    def get(self, key: str) -> Post | None: ...
+    def by_message(self, channel_id: str, ts: str) -> Post | None: ...
+    def due(self, now: datetime, *, limit: int = 100) -> Sequence[Post]:
+        """`wanted > shown` and not before later; by lane, then by age. Posts whose thread has no ts yet wait."""
+        ...
+
+    def save(self, post: Post) -> None:
+        """Keep the projector's fields: sending, channel_id, ts, shown, attempts, not_before, last_error."""
+        ...
+
+    def waiting(self) -> int: ...
+
+
+class Timers(Protocol):
+    """Durable one-time timers."""
+
+    def set(self, timer: Timer) -> None:
+        """Create or move."""
+        ...
+
+    def cancel(self, key: str) -> None: ...
+    def take_due(self, now: datetime, *, limit: int = 50) -> Sequence[Timer]:
+        """Remove and give the due ones: in the same transaction as what they cause."""
+        ...
+
+
+class Jobs(Protocol):
+    """Scheduled jobs, described in the store; a tick is claimed once whichever process is first."""
+
+    def describe(self, job: JobRecord) -> None:
+        """Create, or update cron, zone and rule; the last tick is kept."""
+        ...
+
+    def get(self, name: str) -> JobRecord | None: ...
+    def claim(self, name: str, tick: datetime) -> bool:
+        """True for the first caller with this tick; remembers it as done."""
+        ...
+
+
+class SlackInbox(Protocol):
+    """Slack events, persisted before they are handled, so that a crash or a repeat changes nothing."""
+
+    def put(self, event_id: str, body: str) -> bool:
+        """False when this event was received before."""
+        ...
+
+    def done(self, event_id: str) -> None: ...
+    def pending(self, *, limit: int = 100) -> Sequence[SlackEventRecord]: ...
+
+
+class Keys(Protocol):
+    """Things to do once, by name, with what came of them."""
+
+    def first(self, scope: str, key: str, result: str = "") -> bool:
+        """True for the first caller with this key in this scope."""
+        ...
+
+    def get(self, scope: str, key: str) -> str | None: ...
+    def put(self, scope: str, key: str, value: str) -> None: ...
+
+
+class Replicas(Protocol):
+    """Processes that share the database, each alive as long as it says so."""
+
+    def beat(self, replica: str, lease: timedelta) -> bool:
+        """Prolong the lease; False when it had run out and was taken over: this process must stop writing."""
+        ...
+
+    def alive(self, replica: str) -> bool: ...
+    def take_over(self, by: str) -> Sequence[str]:
+        """Replicas whose lease ran out, marked as taken over by this one."""
+        ...
+
+    def leave(self, replica: str) -> None: ...
+
+
+class Transaction(Protocol):
+    """Everything a decision may read and write. `now` is the transaction's moment (UTC)."""
+
+    @property
+    def now(self) -> datetime: ...
+    @property
+    def incidents(self) -> Incidents: ...
+    @property
+    def episodes(self) -> Episodes: ...
+    @property
+    def deliveries(self) -> Deliveries: ...
+    @property
+    def timeline(self) -> TimelineLog: ...
+    @property
+    def operations(self) -> Operations: ...
+    @property
+    def intents(self) -> Intents: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def changes(self) -> Changes: ...
+    @property
+    def posts(self) -> Posts: ...
+    @property
+    def timers(self) -> Timers: ...
+    @property
+    def jobs(self) -> Jobs: ...
+    @property
+    def inbox(self) -> SlackInbox: ...
+    @property
+    def keys(self) -> Keys: ...
+    @property
+    def replicas(self) -> Replicas: ...
+    def start_work(self, work: str, ref: int, *, delay: timedelta | None = None) -> None:
+        """Start durable work (`execute operation 17`) when, and only when, this transaction commits."""
+        ...
+
+
+class Store(Protocol):
+    """Runs decisions."""
+
+    async def write(self, decide: Callable[[Transaction], T]) -> T:
+        """Run a decision in the writer's transaction; returns after the commit."""
+        ...
+
+    async def read(self, look: Callable[[Transaction], T]) -> T:
+        """Run a look in a read-only transaction."""
+        ...
