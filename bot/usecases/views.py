@@ -1,0 +1,141 @@
+"""What a card or a message needs to know, gathered in one transaction: the renderers get values and look up nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.domain.alert import Alert
+from bot.domain.errors import NotFound
+from bot.domain.incident import Incident
+from bot.domain.models import Change
+from bot.domain.operation import Operation
+from bot.domain.people import Person
+from bot.domain.runbook import Runbook
+from bot.domain.timeline import Entry
+from bot.ports.store import Transaction
+from bot.usecases.setup import Setup
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A person with the reason for being named."""
+
+    person: Person
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentView:
+    """Everything that the card shows."""
+
+    incident: Incident
+    now: datetime
+    accountable: Named | None
+    responsible: tuple[Named, ...]
+    acknowledged_by: str
+    assignee: str
+    alerts: tuple[Alert, ...]
+    changes: tuple[Change, ...]
+    """Newest first, at most five."""
+    runbook: Runbook | None
+    operations: tuple[Operation, ...]
+    """Of this incident, newest first."""
+    can_roll_back: bool
+    """Whether the model has a binding with a registry pointer: else the button is not drawn."""
+    can_retrain: bool
+    waiting_posts: int
+    """Updates that wait for Slack."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """Everything that the plan's or the operation's message shows."""
+
+    operation: Operation
+    now: datetime
+    requester: Person
+    decided_by: str
+    approvers: tuple[Named, ...]
+    incident: Incident | None
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineView:
+    """An incident with its whole timeline."""
+
+    incident: Incident
+    entries: Sequence[Entry]
+    accountable: str
+    operations: tuple[Operation, ...]
+
+
+def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
+    """Gather what an incident's card shows. Raises NotFound."""
+    incident = tx.incidents.get(number)
+    if incident is None:
+        raise no_incident(number)
+    route = incident.route
+    binding = setup.binding(incident.model, incident.environment) if incident.model else None
+    since = incident.opened_at - setup.policies.changes_window
+    changes = tx.changes.of(incident.model, since) if incident.model else ()
+    return IncidentView(
+        incident=incident,
+        now=tx.now,
+        accountable=Named(setup.person(route.accountable.person), route.accountable.why) if route.accountable else None,
+        responsible=tuple({a.person: Named(setup.person(a.person), a.why) for a in route.responsible}.values()),
+        acknowledged_by=setup.name(incident.acknowledged_by) if incident.acknowledged_by else "",
+        assignee=setup.name(incident.assignee) if incident.assignee else "",
+        alerts=tuple(tx.episodes.alerts_of(number, limit=20)),
+        changes=tuple(changes[:5]),
+        runbook=next((r for r in setup.runbooks if r.slug == incident.runbook), None),
+        operations=tuple(tx.operations.newest(limit=10, incident=number)),
+        can_roll_back=binding is not None and binding.pointer is not None,
+        can_retrain=False,
+        waiting_posts=tx.posts.waiting(),
+    )
+
+
+def operation_view(tx: Transaction, setup: Setup, number: int) -> OperationView:
+    """Gather what an operation's message shows. Raises NotFound."""
+    operation = tx.operations.get(number)
+    if operation is None:
+        raise no_operation(number)
+    route = operation.route
+    approvers: list[Named] = []
+    if route.accountable is not None:
+        approvers.append(Named(setup.person(route.accountable.person), route.accountable.why))
+        approvers += [
+            Named(setup.person(p), f"delegate of {setup.name(route.accountable.person)}") for p in route.delegates
+        ]
+    return OperationView(
+        operation=operation,
+        now=tx.now,
+        requester=setup.person(operation.requested_by),
+        decided_by=setup.name(operation.decided_by) if operation.decided_by else "",
+        approvers=tuple(a for a in approvers if a.person.id != operation.requested_by),
+        incident=tx.incidents.get(operation.incident) if operation.incident else None,
+    )
+
+
+def timeline_view(tx: Transaction, setup: Setup, number: int) -> TimelineView:
+    """Gather an incident's timeline. Raises NotFound."""
+    incident = tx.incidents.get(number)
+    if incident is None:
+        raise no_incident(number)
+    accountable = incident.route.accountable
+    return TimelineView(
+        incident,
+        tx.timeline.of(number),
+        setup.name(accountable.person) if accountable else "nobody",
+        tuple(tx.operations.newest(limit=50, incident=number)),
+    )
+
+
+def no_incident(number: int) -> NotFound:
+    """The error for an incident that isn't there."""
+    return NotFound(f"There is no INC-{number}.", not_done="Nothing was changed.", next_step="See /mlops incidents")
+
+
+def no_operation(number: int) -> NotFound:
+    """The error for an operation that isn't there."""
+    return NotFound(f"There is no OP-{number}.", not_done="Nothing was changed.", next_step="See /mlops operations")
