@@ -1,0 +1,181 @@
+"""Who is told what: cards, pages, summaries, and the timers behind them, all as rows of the same transaction."""
+
+from dataclasses import dataclass
+
+from bot.domain.incident import Incident, Status
+from bot.domain.people import Person
+from bot.domain.post import Lane, Post, PostKind
+from bot.domain.routing import NO_RULE, Assignment
+from bot.domain.timeline import BOT, Draft, Kind
+from bot.ports.store import Timer, Transaction
+from bot.usecases.reply import Mentions, Reply, to_json
+from bot.usecases.setup import Setup
+
+ESCALATE = "escalate"
+REMIND = "remind"
+
+
+def card_key(number: int) -> str:
+    """The post that is an incident's card."""
+    return f"card:{number}"
+
+
+def routing_text(setup: Setup, incident: Incident) -> str:
+    """Who does what about it and why, as one timeline entry."""
+    route = incident.route
+    rule = "no routing rule matched" if route.rule == NO_RULE else f"rule {route.rule}: {route.why}"
+    lines = [f"Phase {route.phase.value} ({rule})."]
+    if route.accountable is not None:
+        lines.append(f"Accountable: {setup.name(route.accountable.person)} ({route.accountable.why}).")
+    else:
+        lines.append("Accountable: nobody is configured.")
+    lines += [f"Responsible: {setup.name(a.person)} ({a.why})." for a in route.responsible]
+    if not route.responsible:
+        lines.append("Responsible: nobody is configured, so nobody was paged.")
+    lines.append(f"Runbook: {incident.runbook or 'none'} ({incident.runbook_why}).")
+    return "\n".join(lines)
+
+
+def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
+    """A new incident: its card, pages to who is Responsible, a quiet invitation, the escalation's timer."""
+    tx.posts.want(
+        Post(
+            key=card_key(incident.number),
+            kind=PostKind.CARD,
+            ref=incident.number,
+            channel=setup.channel_of(incident.model),
+            lane=Lane.NEW_INCIDENT,
+        )
+    )
+    page_responsible(tx, setup, incident, why="")
+    consulted = tuple(dict.fromkeys(a.person for a in incident.route.consulted))
+    if consulted:
+        invitation = Reply(
+            f"{incident.ref}: consulted, not paged.",
+            parts=(Mentions("Your knowledge may be wanted here; nobody expects you to get up:", consulted),),
+        )
+        tx.posts.want(
+            Post(
+                key=f"consulted:{incident.number}",
+                kind=PostKind.NOTICE,
+                ref=incident.number,
+                channel=setup.channel_of(incident.model),
+                lane=Lane.ENRICHMENT,
+                thread=card_key(incident.number),
+                body=to_json(invitation),
+            )
+        )
+
+
+def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str) -> None:
+    """Page everybody who is Responsible, and start the clock of the escalation."""
+    for assignment in _one_each(incident.route.responsible):
+        _page(tx, incident, setup.person(assignment.person), why or assignment.why)
+    due = tx.now + setup.policies.escalate_after
+    tx.timers.set(Timer(f"{ESCALATE}:{incident.number}", ESCALATE, incident.number, due))
+
+
+def _page(tx: Transaction, incident: Incident, person: Person, why: str) -> None:
+    tx.posts.want(
+        Post(
+            key=f"page:{incident.number}:{person.id}",
+            kind=PostKind.PAGE,
+            ref=incident.number,
+            channel=f"@{person.id}",
+            lane=Lane.PAGE,
+            body=person.id,
+        )
+    )
+    tx.timeline.append(incident.number, Draft(Kind.PAGED, f"Paged {person.name}: {why}.", BOT, tx.now))
+
+
+def paged(tx: Transaction, incident: Incident) -> tuple[str, ...]:
+    """Who has been paged about it: they may always acknowledge."""
+    everyone = [a.person for a in incident.route.responsible]
+    if incident.route.accountable is not None:
+        everyone.append(incident.route.accountable.person)
+    return tuple(p for p in dict.fromkeys(everyone) if tx.posts.get(f"page:{incident.number}:{p}") is not None)
+
+
+def show(tx: Transaction, incident: Incident, lane: Lane = Lane.UPDATE) -> None:
+    """Have the card show the incident as it is now."""
+    have = tx.posts.get(card_key(incident.number))
+    if have is not None:
+        tx.posts.want(Post(key=have.key, kind=PostKind.CARD, ref=incident.number, channel=have.channel, lane=lane))
+
+
+def quiet(tx: Transaction, number: int) -> None:
+    """Stop the clocks of an incident that somebody has, or that is over."""
+    tx.timers.cancel(f"{ESCALATE}:{number}")
+    tx.timers.cancel(f"{REMIND}:{number}")
+
+
+def resolved(tx: Transaction, setup: Setup, incident: Incident) -> None:
+    """The clocks stop, and who is Informed gets the summary."""
+    quiet(tx, incident.number)
+    for assignment in _one_each(incident.route.informed):
+        tx.posts.want(
+            Post(
+                key=f"summary:{incident.number}:{incident.reopened}:{assignment.person}",
+                kind=PostKind.SUMMARY,
+                ref=incident.number,
+                channel=f"@{setup.person(assignment.person).id}",
+                lane=Lane.HOUSEKEEPING,
+                body=assignment.person,
+            )
+        )
+
+
+def _one_each(assignments: tuple[Assignment, ...]) -> tuple[Assignment, ...]:
+    return tuple({a.person: a for a in reversed(assignments)}.values())[::-1]
+
+
+# ---------------------------------------------------------------- timers
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Whether a timer of an incident did something."""
+
+    number: int
+    did: bool
+
+
+def escalate(tx: Transaction, setup: Setup, number: int) -> Rung:
+    """Nobody acknowledged in time: the Accountable is paged."""
+    incident = tx.incidents.get(number)
+    if incident is None or incident.status is not Status.OPEN:
+        return Rung(number, did=False)
+    owner = incident.route.accountable
+    waited = int(setup.policies.escalate_after.total_seconds() // 60)
+    if owner is None or tx.posts.get(f"page:{number}:{owner.person}") is not None:
+        text = f"Nobody has acknowledged for {waited} min, and there is nobody further to page."
+        tx.timeline.append(number, Draft(Kind.REMINDED, text, BOT, tx.now))
+        return Rung(number, did=True)
+    _page(tx, incident, setup.person(owner.person), f"nobody acknowledged for {waited} min; {owner.why}")
+    show(tx, incident)
+    tx.timers.set(Timer(f"{ESCALATE}:{number}", ESCALATE, number, tx.now + setup.policies.escalate_after))
+    return Rung(number, did=True)
+
+
+def remind(tx: Transaction, setup: Setup, number: int) -> Rung:
+    """Acknowledged long ago and still going on: the assignee is asked."""
+    incident = tx.incidents.get(number)
+    if incident is None or incident.status is not Status.ACKNOWLEDGED or incident.assignee is None:
+        return Rung(number, did=False)
+    count = len([e for e in tx.timeline.of(number) if e.kind is Kind.REMINDED]) + 1
+    reminder = Reply(
+        f"{incident.ref} was acknowledged a while ago and is still going on.",
+        parts=(Mentions("Still on it? Resolve it, hand it over, or say what is happening:", (incident.assignee,)),),
+    )
+    tx.posts.want(
+        Post(
+            key=f"reminder:{number}:{count}", kind=PostKind.NOTICE, ref=number,
+            channel=setup.channel_of(incident.model), lane=Lane.HOUSEKEEPING, thread=card_key(number),
+            body=to_json(reminder),
+        )
+    )  # fmt: skip
+    text = f"Reminded {setup.name(incident.assignee)}: acknowledged and still going on."
+    tx.timeline.append(number, Draft(Kind.REMINDED, text, BOT, tx.now))
+    tx.timers.set(Timer(f"{REMIND}:{number}", REMIND, number, tx.now + setup.policies.remind_after))
+    return Rung(number, did=True)

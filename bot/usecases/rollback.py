@@ -1,0 +1,260 @@
+"""The plan of a rollback: what is live as read, what will be, every check with its evidence, every call."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.domain.errors import BadInput, IntegrationError
+from bot.domain.metrics import spoken
+from bot.domain.models import (
+    Binding,
+    Evidence,
+    LiveSpan,
+    ModelVersion,
+    Observation,
+    Pointer,
+    Propagation,
+    SignatureDiff,
+    Verdict,
+    VersionStatus,
+    compare_signatures,
+    previous_good,
+)
+from bot.domain.operation import Call, Check, CheckResult, Live, OperationKind, Plan
+from bot.usecases.systems import Systems
+
+_UNCHANGED = "Nothing was planned or changed."
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that was read for a plan, at one moment."""
+
+    pointer: Observation
+    serving: tuple[tuple[str, Observation | IntegrationError], ...]
+    """Target's name, and what it said or why it didn't."""
+    current: ModelVersion | None
+    target: ModelVersion
+    target_why: str
+    span: LiveSpan | None
+    """The target's own time in production, if the ledger knows one."""
+
+
+async def plan_rollback(
+    systems: Systems,
+    binding: Binding,
+    spans: tuple[LiveSpan, ...],
+    to: str | None,
+    *,
+    now: datetime,
+    ttl: timedelta,
+) -> Plan:
+    """Read everything and make the plan. Raises BadInput when there is nothing to roll back to, IntegrationErrors."""
+    if binding.pointer is None:
+        raise BadInput(
+            f"{binding.model} has no registry pointer in the configuration.",
+            not_done=_UNCHANGED,
+            next_step="Add models → registry to the configuration, or roll it back where it is deployed.",
+        )
+    facts = await _read(systems, binding, binding.pointer, spans, to)
+    calls = _calls(systems, binding, binding.pointer, facts)
+    diff = _diff(facts)
+    used = dict.fromkeys((binding.pointer.integration, *(t.integration for t in binding.serving)))
+    return Plan(
+        kind=OperationKind.ROLLBACK,
+        model=binding.model,
+        environment=binding.environment,
+        now=Live(facts.pointer.version or "", facts.pointer, _answer(facts)),
+        target=facts.target,
+        current=facts.current,
+        target_why=facts.target_why,
+        checks=_checks(binding, facts, diff),
+        calls=calls,
+        signature_diff=diff,
+        propagation=binding.propagation.value,
+        cannot=tuple(sentence for slug in used for sentence in systems.cannot.get(slug, ())),
+        undo=f"The same way back: {binding.pointer.alias} → version {facts.pointer.version}.",
+        made_at=now,
+        expires_at=now + ttl,
+    )
+
+
+# ---------------------------------------------------------------- reading
+
+
+async def _read(
+    systems: Systems, binding: Binding, pointer: Pointer, spans: tuple[LiveSpan, ...], to: str | None
+) -> Facts:
+    registry = systems.registry(pointer.integration)
+    live, versions, *answers = await asyncio.gather(
+        registry.resolve(pointer.model, pointer.alias),
+        registry.versions(pointer.model),
+        *(_observe(systems, t.integration, t.name) for t in binding.serving),
+    )
+    if live.version is None:
+        raise BadInput(
+            f"{pointer.model} has no alias {pointer.alias} in {pointer.integration}.",
+            not_done=_UNCHANGED,
+            next_step="Check models → registry → alias in the configuration.",
+        )
+    target, why, span = _choose(binding, versions, spans, live.version, to)
+    current_full, target_full = await asyncio.gather(
+        registry.version(pointer.model, live.version), registry.version(pointer.model, target)
+    )
+    named = tuple((t.name, a) for t, a in zip(binding.serving, answers, strict=True))
+    return Facts(live, named, current_full, target_full, why, span)
+
+
+async def _observe(systems: Systems, slug: str, name: str) -> Observation | IntegrationError:
+    """What the serving side says; that it doesn't answer is a finding of the plan, not an end of it."""
+    try:
+        return await systems.serving(slug).observe(name)
+    except IntegrationError as error:
+        return error
+
+
+def _choose(
+    binding: Binding, versions: Sequence[ModelVersion], spans: tuple[LiveSpan, ...], live: str, to: str | None
+) -> tuple[str, str, LiveSpan | None]:
+    """The version to go back to: the one asked for, else the previous good one of the ledger; never a guess."""
+    known = [v.version for v in versions]
+    others = [v for v in known if v != live]
+    if not others:
+        raise BadInput(
+            f"{binding.model} has a single version ({live}); there is nothing to roll back to.",
+            not_done=_UNCHANGED,
+            next_step="Retrain it, or switch the deployment off where it is served.",
+        )
+    if to is not None:
+        wanted = to[1:] if to[:1] in "vV" and to[1:].isdigit() else to
+        if wanted == live:
+            raise BadInput(
+                f"Version {live} is the live one already.",
+                not_done=_UNCHANGED,
+                next_step=f"Other versions: {', '.join(others[:10])}.",
+            )
+        if wanted not in known:
+            raise BadInput(
+                f"{binding.model} has no version {wanted[:40]}.",
+                not_done=_UNCHANGED,
+                next_step=f"It has: {', '.join(known[:10])}.",
+            )
+        span = _last_span(spans, wanted)
+        return wanted, "asked for" + (f"; {_span_text(span)}" if span else ""), span
+    good = previous_good(tuple(span for span in spans if span.version in others), live)
+    if good is None:
+        raise BadInput(
+            f"The ledger knows no earlier version of {binding.model} that was live, so none is guessed.",
+            not_done=_UNCHANGED,
+            next_step=f"Say which one: /mlops rollback {binding.model} --to VERSION (it has {', '.join(others[:10])}).",
+        )
+    return good.version, f"the previous good version: {_span_text(good)}", good
+
+
+def _last_span(spans: tuple[LiveSpan, ...], version: str) -> LiveSpan | None:
+    return max((s for s in spans if s.version == version), key=lambda s: s.since, default=None)
+
+
+def _span_text(span: LiveSpan) -> str:
+    until = f"to {span.until:%Y-%m-%d %H:%M} UTC ({spoken(span.until - span.since)})" if span.until else "until now"
+    return f"live from {span.since:%Y-%m-%d %H:%M} {until}, {span.verdict.value} (ledger)"
+
+
+# ---------------------------------------------------------------- calls
+
+
+def _calls(systems: Systems, binding: Binding, pointer: Pointer, facts: Facts) -> tuple[Call, ...]:
+    calls = [systems.registry(pointer.integration).plan_move(pointer.model, pointer.alias, facts.target.version)]
+    for target in binding.serving:
+        deployer = systems.deployers.get(target.integration)
+        if deployer is not None and binding.propagation is not Propagation.WATCH:
+            calls.append(deployer.plan_serve(target.name, facts.target.version))
+    return tuple(calls)
+
+
+def _answer(facts: Facts) -> Observation | None:
+    return next((answer for _, answer in facts.serving if isinstance(answer, Observation)), None)
+
+
+def _diff(facts: Facts) -> SignatureDiff | None:
+    now, target = facts.current, facts.target
+    if now is None or now.signature is None or target.signature is None:
+        return None
+    return compare_signatures(now.signature, target.signature)
+
+
+# ---------------------------------------------------------------- checks
+
+
+def _checks(binding: Binding, facts: Facts, diff: SignatureDiff | None) -> tuple[Check, ...]:
+    return (
+        _ready(facts.target),
+        _artifact(facts.target),
+        _was_live(facts),
+        _signature(diff),
+        *(_serving(name, answer, facts) for name, answer in facts.serving),
+        *(() if facts.serving else (_nothing_serves(binding),)),
+    )
+
+
+def _ready(target: ModelVersion) -> Check:
+    good = target.status is VersionStatus.READY
+    return Check(
+        "version is ready",
+        CheckResult.PASS if good else CheckResult.BLOCK,
+        f"the registry says {target.status.value}",
+    )
+
+
+def _artifact(target: ModelVersion) -> Check:
+    match target.artifact_loadable:
+        case True:
+            return Check("artefact is there", CheckResult.PASS, "its description was fetched just now")
+        case False:
+            return Check("artefact is there", CheckResult.BLOCK, "the registry has no artefact for this version")
+        case None:
+            return Check("artefact is there", CheckResult.WARN, "could not be looked at")
+
+
+def _was_live(facts: Facts) -> Check:
+    name = "was live and healthy before"
+    if facts.span is None:
+        return Check(name, CheckResult.WARN, "the ledger has never seen it live")
+    match facts.span.verdict:
+        case Verdict.UNHEALTHY:
+            return Check(name, CheckResult.WARN, f"it was, and an incident was about it: {_span_text(facts.span)}")
+        case Verdict.HEALTHY | Verdict.UNKNOWN:
+            return Check(name, CheckResult.PASS, _span_text(facts.span))
+
+
+def _signature(diff: SignatureDiff | None) -> Check:
+    name = "callers can use it unchanged"
+    if diff is None:
+        return Check(name, CheckResult.WARN, "one of the two versions has no signature to compare")
+    if diff.compatible:
+        removed = ", ".join(column.name for column in diff.removed)
+        return Check(name, CheckResult.PASS, f"same inputs and outputs{f'; {removed} is ignored' if removed else ''}")
+    parts = [f"it needs {c.name} ({c.type})" for c in diff.added_required]
+    parts += [f"{now.name} becomes {then.type} (is {now.type})" for now, then in diff.changed]
+    if diff.outputs_changed:
+        parts.append("its outputs differ")
+    return Check(name, CheckResult.BLOCK, "; ".join(parts))
+
+
+def _serving(name: str, answer: Observation | IntegrationError, facts: Facts) -> Check:
+    title = f"serving: {name}"
+    if isinstance(answer, IntegrationError):
+        return Check(title, CheckResult.WARN, f"{answer.what} The result could not be confirmed.")
+    if answer.in_progress:
+        return Check(title, CheckResult.WARN, "a change is going on there now")
+    if answer.version != facts.pointer.version:
+        text = f"it answers with version {answer.version}, the registry points at {facts.pointer.version}"
+        return Check(title, CheckResult.WARN, text)
+    weak = "" if answer.evidence is Evidence.ANSWER else " (not from an answer of its own)"
+    return Check(title, CheckResult.PASS, f"answers with version {answer.version}{weak}")
+
+
+def _nothing_serves(binding: Binding) -> Check:
+    text = f"no serving target is configured for {binding.model}: that it serves could not be confirmed"
+    return Check("serving", CheckResult.WARN, text)
