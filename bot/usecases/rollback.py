@@ -87,10 +87,9 @@ async def _read(
     systems: Systems, binding: Binding, pointer: Pointer, spans: tuple[LiveSpan, ...], to: str | None
 ) -> Facts:
     registry = systems.registry(pointer.integration)
-    live, versions, *answers = await asyncio.gather(
-        registry.resolve(pointer.model, pointer.alias),
-        registry.versions(pointer.model),
-        *(_observe(systems, t.integration, t.name) for t in binding.serving),
+    (live, versions), answers = await asyncio.gather(
+        asyncio.gather(registry.resolve(pointer.model, pointer.alias), registry.versions(pointer.model)),
+        asyncio.gather(*(_observe(systems, t.integration, t.name) for t in binding.serving)),
     )
     if live.version is None:
         raise BadInput(

@@ -1,0 +1,100 @@
+"""Every webhook source loses alerts: what fires is asked for, and what was missed is entered as learned late."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bot.domain.alert import Alert, AlertStatus
+from bot.domain.errors import IntegrationError
+from bot.domain.incident import Status, confirm
+from bot.domain.timeline import Actor, ActorKind
+from bot.ports.clock import Clock
+from bot.ports.store import Store, Transaction
+from bot.usecases import notify
+from bot.usecases.ingest import Receipt, take_alerts
+from bot.usecases.setup import Setup
+from bot.usecases.systems import Systems
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one round found for one source; `fault` when it could not be asked."""
+
+    source: str
+    missed_firing: int = 0
+    missed_resolved: int = 0
+    confirmed: int = 0
+    fault: str = ""
+
+
+async def reconcile(
+    store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None]
+) -> Sequence[Reconciled]:
+    """Ask every source that can be asked, and enter the difference."""
+    results: list[Reconciled] = []
+    for source, poll in systems.polls.items():
+        asked_at = clock.now()
+        try:
+            firing = await poll.firing()
+        except IntegrationError as error:
+            results.append(Reconciled(source, fault=error.what))
+            continue
+        results.append(await store.write(_Round(setup, source, tuple(firing), asked_at).decide))
+    if any(r.missed_firing or r.missed_resolved or r.confirmed for r in results):
+        nudge()
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    setup: Setup
+    source: str
+    firing: tuple[Alert, ...]
+    asked_at: datetime
+
+    def decide(self, tx: Transaction) -> Reconciled:
+        evidence = f"asked {self.source} at {self.asked_at:%Y-%m-%dT%H:%M:%SZ}"
+        missed = [alert for alert in self.firing if not self._known(tx, alert)]
+        opened = take_alerts(tx, self.setup, missed, evidence=evidence, late=True) if missed else Receipt()
+        gone = self._gone(tx)
+        ended = take_alerts(tx, self.setup, gone, evidence=evidence, late=True) if gone else Receipt()
+        confirmed = self._confirm(tx)
+        return Reconciled(self.source, opened.opened + opened.joined, ended.resolved, confirmed)
+
+    def _known(self, tx: Transaction, alert: Alert) -> bool:
+        newest = tx.episodes.newest(alert.source, alert.instance, alert.fingerprint)
+        if newest is None:
+            return False
+        if newest.status is AlertStatus.FIRING:
+            return True
+        # What was resolved since we asked is not missing, and an old episode is not a new one.
+        return newest.last_seen >= self.asked_at or newest.starts_at >= alert.starts_at
+
+    def _gone(self, tx: Transaction) -> list[Alert]:
+        """Alerts that we believe to fire, that the source no longer lists: their end was missed."""
+        listed = {alert.fingerprint for alert in self.firing}
+        gone: list[Alert] = []
+        for episode in tx.episodes.firing_from(self.source):
+            if episode.fingerprint in listed or episode.last_seen >= self.asked_at or episode.incident is None:
+                continue
+            alerts = tx.episodes.alerts_of(episode.incident, limit=1_000)
+            last = next((a for a in alerts if a.fingerprint == episode.fingerprint), None)
+            if last is not None:
+                ended = replace(last, status=AlertStatus.RESOLVED, starts_at=episode.starts_at, ends_at=self.asked_at)
+                gone.append(ended)
+        return gone
+
+    def _confirm(self, tx: Transaction) -> int:
+        """A resolution that the source's own list agrees with counts as confirmed by it."""
+        count = 0
+        for incident in tx.incidents.newest(limit=50, status=Status.RESOLVED):
+            settled = incident.resolved_at is not None and incident.resolved_at < self.asked_at
+            if incident.source != self.source or incident.confirmed or not settled:
+                continue
+            by = Actor(ActorKind.SYSTEM, self.source, self.source)
+            after, draft = confirm(incident, tx.now, by, f"asked, {self.source} lists none of its alerts any more")
+            tx.incidents.save(after)
+            tx.timeline.append(incident.number, draft)
+            notify.show(tx, after)
+            count += 1
+        return count
