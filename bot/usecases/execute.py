@@ -198,7 +198,8 @@ class Executor:
             await self._clock.sleep(POLL_EVERY)
         if answers.confirmed:
             return await self._write(lambda tx: self._confirmed(tx, number, answers))
-        text = f"The registry was changed; that version {operation.plan.target.version} serves is not confirmed: {answers.text}."
+        version = operation.plan.target.version
+        text = f"The registry was changed; that version {version} serves is not confirmed: {answers.text}."
         return await self._end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
 
     async def _ask(self, binding: Binding, version: str) -> Answers:

@@ -1,5 +1,6 @@
-"""The live ledger: which version served, from when to when, learned by looking and from what systems say was changed."""
+"""The live ledger: which version served from when to when, learned by looking and from what systems say."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -102,7 +103,7 @@ def _reconstruct(tx: Transaction, binding: Binding, promotions: Sequence[Change]
     history = list(promotions)
     while history and history[-1].version != live.version:
         history.pop()
-    for change, following in zip(history, history[1:], strict=False):
+    for change, following in itertools.pairwise(history):
         tx.ledger.begin(_span(binding, change))
         tx.ledger.end(binding.model, binding.environment, following.at)
     if history:
