@@ -193,7 +193,7 @@ class Desk:
             case "incident.runbook":
                 return await self._store.read(lambda tx: lists.runbook_of(tx, self.setup, ref))
             case "incident.timeline":
-                return await self._store.read(lambda tx: lists.timeline(tx, self.setup, ref))
+                return await self._store.read(lambda tx: lists.timeline(tx, ref))
             case "incident.retrain":
                 return _not_built("retrain")
             case _:
@@ -254,7 +254,7 @@ class Desk:
     async def _timeline(self, words: Words, by: Person, place: Place) -> Reply:
         ref, rest = await self._incident_and_rest(words, place)
         if not rest:
-            return await self._store.read(lambda tx: lists.timeline(tx, self.setup, ref))
+            return await self._store.read(lambda tx: lists.timeline(tx, ref))
         verb, _, fmt = rest.partition(" ")
         if verb.lower() != "export":
             raise usage_error("timeline", f"“{verb[:40]}” is not something a timeline can do.")
@@ -396,4 +396,3 @@ def _not_built(name: str) -> Reply:
         f"It will be: /mlops {USAGE[name]}",
         tone=Tone.REFUSED,
     )
-
