@@ -1,0 +1,138 @@
+"""Vendors' JSON becomes typed values here, or `Unreadable`: no other error leaves, whatever the bytes."""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import from_json
+
+from bot.domain.errors import Unreadable
+
+REASONS_SHOWN = 3
+"""So many faults of a body are named; the rest follow from the same cause."""
+
+LINK_LIMIT = 2_000
+"""Longer addresses are no links that a person could follow."""
+
+
+class Wire(BaseModel):
+    """Base of a vendor's JSON: unknown fields are ignored, because vendors add some in every release."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, validate_by_name=True, validate_by_alias=True)
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def read(kind: type[T], body: bytes, system: str) -> T:
+    """A body as a typed value. Raises Unreadable, which names what is wrong and never repeats the body."""
+    try:
+        return kind.model_validate_json(body)
+    except ValidationError as error:
+        raise unreadable(error, system) from None
+
+
+def read_value(kind: type[T], value: object, system: str) -> T:
+    """A piece of JSON that was read before, as a typed value. Raises Unreadable."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise unreadable(error, system) from None
+
+
+def read_json(body: bytes | str, system: str) -> Any:
+    """Any JSON as Python values, for bodies whose kind must be found out first. Raises Unreadable."""
+    try:
+        return from_json(body)
+    except ValueError as error:
+        raise Unreadable(f"The body is not JSON: {error}.", system=system) from None
+
+
+def unreadable(error: ValidationError, system: str) -> Unreadable:
+    """Say which fields are wrong and how, without any value: values may be secret, huge or hostile."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    shown = "; ".join(f"{_where(fault['loc'])}: {fault['msg']}" for fault in faults[:REASONS_SHOWN])
+    more = f"; and {len(faults) - REASONS_SHOWN} more" if len(faults) > REASONS_SHOWN else ""
+    return Unreadable(f"The body is not what {system} documents: {shown}{more}.", system=system)
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part)[:40] for part in location) or "the body"
+
+
+# ---------------------------------------------------------------- pieces of wire types
+
+
+def as_text(value: object) -> str | None:
+    """A label's value as text: sources with loose types send numbers and booleans too. `None` has no text."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return json.dumps(value)
+
+
+def _texts(value: object) -> object:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        return value
+    return {str(key): text for key, item in value.items() if (text := as_text(item)) is not None}
+
+
+def _moment(value: datetime | None) -> datetime | None:
+    if value is None or value.year <= 1:
+        return None
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the time is out of range") from None
+
+
+def finite(value: float | None) -> float | None:
+    """The number, or `None` when it is none: Python's JSON writers send NaN and Infinity."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _empty_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+Texts = Annotated[Mapping[str, str], BeforeValidator(_texts)]
+"""Labels or annotations: names to texts; `null` is the empty mapping."""
+
+Text = Annotated[str, BeforeValidator(lambda value: as_text(value) or "")]
+"""A text that may be missing or a number."""
+
+Moment = Annotated[datetime | None, BeforeValidator(_empty_is_none), AfterValidator(_moment)]
+"""A time in UTC. Go's zero time (year 1) and an empty text are `None`; a time without a zone is taken as UTC."""
+
+Number = Annotated[float | None, AfterValidator(finite)]
+"""A finite number or nothing."""
+
+
+# ---------------------------------------------------------------- identity and links
+
+
+def fingerprint_of(parts: Mapping[str, str]) -> str:
+    """16 hex digits that are equal for equal names and values, in any order; for sources that send no fingerprint."""
+    canonical = json.dumps(sorted(parts.items()), separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+def link(text: str) -> str:
+    """The address, if it is one that may be shown as a link; else nothing."""
+    if len(text) > LINK_LIMIT or any(c.isspace() or not c.isprintable() or c in "<>|\"'`" for c in text):
+        return ""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return ""
+    return text if parts.scheme in {"http", "https"} and parts.netloc else ""
