@@ -4,10 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
-
-_NO_TAGS: Mapping[str, str] = MappingProxyType({})
-_NO_METRICS: Mapping[str, float] = MappingProxyType({})
 
 
 class VersionStatus(StrEnum):
@@ -44,8 +40,8 @@ class ModelVersion:
     version: str
     status: VersionStatus
     created_at: datetime
-    metrics: Mapping[str, float] = field(default=_NO_METRICS)
-    tags: Mapping[str, str] = field(default=_NO_TAGS)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     signature: Signature | None = None
     artifact_loadable: bool | None = None

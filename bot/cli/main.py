@@ -1,0 +1,230 @@
+"""The commands and their options. Exit codes: 0 done, 1 refused or faulty, 2 usage or not built yet."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+
+from bot import app as program
+from bot.cli import offline
+from bot.cli.terminal import save, show
+from bot.config.loader import ConfigFaults, Loaded, load
+from bot.domain.errors import BotError
+from bot.usecases.reply import Tone
+from bot.usecases.summaries import attached
+
+T = TypeVar("T")
+
+cli = typer.Typer(
+    name="mlops-bot",
+    help="The ChatOps incident responder for machine-learning systems.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+timeline = typer.Typer(help="Export a timeline, or prove that one is unaltered.", no_args_is_help=True)
+cli.add_typer(timeline, name="timeline")
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="The configuration file; without one the defaults apply.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+def main() -> None:
+    """Run the command; every expected error is a sentence on standard error, never a stack trace."""
+    try:
+        cli(prog_name="mlops-bot")
+    except ConfigFaults as faults:
+        _fail(str(faults))
+    except BotError as error:
+        _fail("\n".join(part for part in (error.what, error.not_done, error.next_step) if part))
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def _fail(text: str) -> NoReturn:
+    typer.echo(text, err=True)
+    sys.exit(1)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        typer.echo("Stopped.", err=True)
+        raise typer.Exit(130) from None
+
+
+def _load(config: Path | None) -> Loaded:
+    found = config
+    if found is None and Path("mlops-bot.yaml").exists():
+        found = Path("mlops-bot.yaml")
+    return load(found, os.environ, integrations=program.integration_slugs())
+
+
+def _not_built(what: str) -> NoReturn:
+    typer.echo(f"{what} is not built yet. Nothing was done.", err=True)
+    raise typer.Exit(2)
+
+
+@cli.command()
+def serve(config: ConfigOption = None) -> None:
+    """Run the bot."""
+    _run(program.serve(_load(config)))
+
+
+@cli.command()
+def demo(
+    port: Annotated[int, typer.Option(help="Where the browser page is.")] = 8080,
+    auto: Annotated[bool, typer.Option("--auto", help="Play it without a person and check every step.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep everything running after --auto.")] = False,
+) -> None:
+    """Play the story with a workspace, a real MLflow and a real serving process on this machine."""
+    from bot.demo import play  # noqa: PLC0415 - the demo's parts are of no use to a bot in production
+
+    raise typer.Exit(_run(play(port=port, auto=auto, keep=keep)))
+
+
+@cli.command()
+def sandbox(port: Annotated[int, typer.Option(help="Where the browser page is.")] = 8080) -> None:
+    """Run only the Slack workspace on this machine."""
+    os.execv(sys.executable, [sys.executable, "-m", "sandbox", "--port", str(port)])  # noqa: S606 - our own module, no shell
+
+
+@cli.command()
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check configuration, RACI table, routing and runbooks; every fault as FILE:LINE, what, and what to do."""
+    try:
+        loaded = _load(config)
+        program.check_integrations(loaded)
+    except ConfigFaults as faults:
+        if as_json:
+            typer.echo(json.dumps([str(line) for line in str(faults).splitlines()], ensure_ascii=False))
+            raise typer.Exit(1) from None
+        raise
+    for line in loaded.warnings:
+        typer.echo(line)
+    typer.echo(f"ok: {loaded.setup.origin}: {len(loaded.setup.bindings)} models, {len(loaded.setup.runbooks)} runbooks")
+
+
+@cli.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Ask Slack and every integration whether they work."""
+    reply = _run(program.doctor(_load(config)))
+    show(reply, as_json=as_json)
+    if not reply.ok:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def manifest(config: ConfigOption = None) -> None:
+    """Print the Slack app manifest for this configuration."""
+    typer.echo(program.manifest(_load(config)))
+
+
+@cli.command(name="do")
+def do_command(
+    command: Annotated[str, typer.Argument(help='What would follow /mlops in Slack: "ack INC-4".')],
+    person: Annotated[str, typer.Option("--as", help="Who is asking: a key of the section people.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    output: Annotated[Path | None, typer.Option(help="Where a file in the answer goes.")] = None,
+) -> None:
+    """Do any /mlops command without Slack: same rights, same timeline."""
+    reply = _run(program.do(_load(config), command, person))
+    show(reply, as_json=as_json, output=output)
+    if not reply.ok:
+        raise typer.Exit(1)
+
+
+@timeline.command("export")
+def timeline_export(
+    incident: Annotated[str, typer.Argument(help="INC-42")],
+    fmt: Annotated[str, typer.Option("--format", help="md, html, json or csv")] = "md",
+    output: Annotated[Path | None, typer.Option(help="The file; without it, standard output.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write an incident's timeline to a file."""
+    if fmt == "pdf":
+        _not_built("Export as pdf")
+    reply = _run(program.export(_load(config), incident, fmt))
+    attachment = attached(reply)
+    if attachment is None:
+        show(reply)
+        raise typer.Exit(1)
+    save(attachment, output)
+    if output is not None:
+        typer.echo(f"{output}: {reply.title}")
+
+
+@timeline.command("verify")
+def timeline_verify(
+    what: Annotated[str | None, typer.Argument(help="A file that was exported, or INC-42.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every timeline in the database.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Prove that a timeline or an export is unaltered; names the first broken entry."""
+    if (what is None) == (not every):
+        typer.echo("Give a file, an incident, or --all.", err=True)
+        raise typer.Exit(2)
+    if what is not None and offline.is_file(what):
+        reply = offline.verify_file(Path(what))
+    else:
+        reply = _run(program.verify(_load(config), what))
+    show(reply)
+    if reply.tone is not Tone.DONE:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def replay(
+    file: Path,
+    against: Annotated[Path | None, typer.Option(help="Another configuration to compare with.")] = None,
+) -> None:
+    """What routing, grouping and paging would have been, as a diff."""
+    del file, against
+    _not_built("replay")
+
+
+@cli.command()
+def drill(scenario: str) -> None:
+    """Run a labelled exercise through the real code paths."""
+    del scenario
+    _not_built("drill")
+
+
+@cli.command()
+def digest(
+    kind: Annotated[str, typer.Argument(help="daily or maturity")],
+    print_: Annotated[bool, typer.Option("--print", help="Print it (the default).")] = False,
+    post: Annotated[bool, typer.Option("--post", help="Post it to its channel.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a digest now."""
+    del print_
+    if kind not in {"daily", "maturity"}:
+        typer.echo("There are two digests: daily and maturity.", err=True)
+        raise typer.Exit(2)
+    reply = _run(program.digest(_load(config), kind, post=post))
+    show(reply, as_json=as_json)
+    if not reply.ok:
+        raise typer.Exit(1)
+
+
+@cli.command()
+def integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """What is present, configured and capable."""
+    reply = program.integrations(_load(config))
+    if as_json:
+        typer.echo(program.integrations_json(_load(config)))
+        return
+    show(reply)
+
