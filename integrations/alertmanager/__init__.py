@@ -1,0 +1,1 @@
+"""Prometheus Alertmanager tells what fires by its webhook, and is asked what fires now by its API."""
