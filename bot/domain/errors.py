@@ -1,6 +1,7 @@
 """The tree of everything that can go wrong, divided by what to do next.
 
 BotError
+├─ Overloaded               we are too busy, nothing was taken
 ├─ RuleError                our own rules say no
 │   ├─ IllegalTransition    not from this state
 │   ├─ NotPermitted         not this person
@@ -29,6 +30,10 @@ class BotError(Exception):
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.what, self.not_done, self.next_step) if part)
+
+
+class Overloaded(BotError):
+    """We are too busy: nothing was taken, and whoever asked should come back."""
 
 
 class RuleError(BotError):

@@ -1,0 +1,1 @@
+"""The one truth: SQLModel tables, mapped to domain values; decisions run on one writer, committed in groups."""

@@ -1,0 +1,49 @@
+"""Domain values to JSON text and back: strict, and safe for any text that a source may send.
+
+JSON is written in ASCII, so NUL characters and lone surrogates stand in it as escapes and both databases keep them.
+Text that becomes a column of its own goes through `plain`, which PostgreSQL needs: it takes neither.
+"""
+
+import json
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from bot.domain.errors import BotError
+
+T = TypeVar("T")
+
+
+_ADAPTERS: dict[type[Any], TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
+    """Building one takes milliseconds, so each is built once."""
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
+
+
+def dump(value: object) -> str:
+    """A frozen domain value as JSON."""
+    return json.dumps(_adapter(type(value)).dump_python(value, mode="json"), separators=(",", ":"))
+
+
+def load(kind: type[T], text: str) -> T:
+    """The value again. A row that doesn't fit the program's idea of it is an error, never a guess."""
+    try:
+        value: T = _adapter(kind).validate_python(json.loads(text))
+    except (ValueError, ValidationError) as error:
+        raise BotError(
+            f"A stored {kind.__name__} can't be read: {error}",
+            not_done="It was left as it is.",
+            next_step="Was the database written by another version? See the changelog.",
+        ) from error
+    return value
+
+
+def plain(text: str, limit: int = 1_000) -> str:
+    """Text for a column: no NUL, no lone surrogates, bounded."""
+    if len(text) > limit:
+        text = text[:limit]
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
