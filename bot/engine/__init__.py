@@ -1,0 +1,1 @@
+"""Durable work on DBOS Transact: everything that knows it lives here."""

@@ -9,11 +9,6 @@ T = TypeVar("T")
 class Steps(Protocol):
     """What a running story may use."""
 
-    @property
-    def resumed(self) -> bool:
-        """Whether this story was interrupted by the end of a process and is being continued."""
-        ...
-
     async def run(self, name: str, step: Callable[[], Awaitable[str]]) -> str:
         """Run a step and remember its result: a finished step is not run again. Results are short texts.
 

@@ -303,7 +303,13 @@ class Replicas(Protocol):
         """Replicas whose lease ran out, marked as taken over by this one."""
         ...
 
-    def leave(self, replica: str) -> None: ...
+    def expire(self, replica: str) -> None:
+        """End the lease now, so that the work goes on elsewhere at the next beat."""
+        ...
+
+    def leave(self, replica: str) -> None:
+        """Forget the replica."""
+        ...
 
 
 class Transaction(Protocol):

@@ -218,5 +218,11 @@ class Replicas(port.Replicas):
         self._session.flush()
         return [row.replica for row in dead]
 
+    def expire(self, replica: str) -> None:
+        row = self._session.get(ReplicaRow, replica)
+        if row is not None:
+            row.alive_until = self._now
+            self._session.flush()
+
     def leave(self, replica: str) -> None:
         self._session.execute(sa.delete(ReplicaRow).where(col(ReplicaRow.replica) == replica))

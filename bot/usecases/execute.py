@@ -61,8 +61,7 @@ class Executor:
 
     async def story(self, number: int, steps: Steps) -> None:
         """Carry out operation `number`; the durable engine calls this, again after a crash."""
-        if steps.resumed:
-            await self._write(lambda tx: _resumed(tx, number))
+        await self._write(lambda tx: _begun_or_resumed(tx, number))
         if await steps.run("begin", lambda: self._begin(number)) == STOP:
             return
         if await steps.run("move the pointer", lambda: self._move_pointer(number)) == STOP:
@@ -258,9 +257,11 @@ def _finish(tx: Transaction, setup: Setup, operation: Operation, to: OperationSt
     return STOP
 
 
-def _resumed(tx: Transaction, number: int) -> None:
+def _begun_or_resumed(tx: Transaction, number: int) -> None:
+    """The first time, remember that it was begun; the next time, say that it goes on."""
+    begun = not tx.keys.first("story", f"{operate.EXECUTE}:{number}")
     operation = operate.get(tx, number)
-    if not operation.state.final:
+    if begun and not operation.state.final:
         text = f"{operation.ref}: the bot was restarted while it was {operation.state.value}; it goes on from there."
         _record(tx, operation, Kind.RECOVERED, text)
 
