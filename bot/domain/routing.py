@@ -131,8 +131,8 @@ def lint(table: RaciTable) -> tuple[Finding, ...]:
 class Rule:
     """Alerts that match belong to this phase. First match wins.
 
-    `words` is a pattern searched (ignoring case) in the alert's name, then its summary; `labels` must all be equal
-    (a trailing `*` matches a prefix). An empty condition is not asked.
+    `words` is a pattern searched (ignoring case) in the alert's name, then (unless `name_only`) its summary; `labels`
+    must all be equal (a trailing `*` matches a prefix). An empty condition is not asked.
     """
 
     id: str
@@ -141,6 +141,7 @@ class Rule:
     labels: Mapping[str, str] = field(default_factory=dict)
     monitoring_fault: bool = False
     drift: bool = False
+    name_only: bool = False
     origin: str = ""
 
     def matches(self, alert: Alert) -> str | None:
@@ -160,11 +161,12 @@ class Rule:
                 return None
             reasons.append(f"label {name}={have[:60]}")
         if self.words:
-            hit = re.search(self.words, alert.name[:500], re.IGNORECASE)
-            hit = hit or re.search(self.words, alert.summary[:2_000], re.IGNORECASE)
+            hit, where = re.search(self.words, alert.name[:500], re.IGNORECASE), alert.name[:60]
+            if hit is None and not self.name_only:
+                hit, where = re.search(self.words, alert.summary[:2_000], re.IGNORECASE), "its summary"
             if hit is None:
                 return None
-            reasons.append(f'"{hit.group(0)[:60]}" in {alert.name[:60]}')
+            reasons.append(f'"{hit.group(0)[:60]}" in {where}')
         return "; ".join(reasons) or None
 
 

@@ -1,0 +1,391 @@
+"""Every key of `mlops-bot.yaml`: its type, its default, its title and what it is for. Nothing else is accepted."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from bot.config.fields import (
+    Address,
+    CellText,
+    Channel,
+    Cron,
+    Duration,
+    Key,
+    Name,
+    Patterns,
+    PhaseName,
+    RoleName,
+    SlackUser,
+    Zone,
+    listed,
+    matching,
+    one_of,
+)  # fmt: skip
+from bot.domain.alert import LabelMapping
+from bot.domain.models import Propagation
+from bot.domain.severity import Severity
+
+_LABELS = LabelMapping()
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are refused, values are frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+
+
+class SlackMode(StrEnum):
+    """How Slack reaches the bot."""
+
+    SOCKET = "socket"
+    HTTP = "http"
+
+
+class Slack(Section):
+    """The workspace and where incidents are shown."""
+
+    mode: Annotated[SlackMode, one_of(SlackMode)] = Field(
+        SlackMode.SOCKET,
+        title="How Slack reaches the bot",
+        description="`socket`: the bot connects to Slack (no open port). `http`: Slack posts to `/slack/events`.",
+    )
+    api_url: Address = Field(
+        "https://slack.com/api/", title="Address of the Web API", description="Any server that speaks Slack's Web API."
+    )
+    bot_token: SecretStr | None = Field(
+        None, title="Bot token", description="`xoxb-…`, from *OAuth & Permissions* of the app."
+    )
+    bot_token_file: Path | None = Field(None, title="File with the bot token", description="Read at start.")
+    app_token: SecretStr | None = Field(
+        None, title="App-level token", description="`xapp-…` with `connections:write`; needed in socket mode."
+    )
+    app_token_file: Path | None = Field(None, title="File with the app-level token", description="Read at start.")
+    signing_secret: SecretStr | None = Field(
+        None, title="Signing secret", description="From *Basic Information* of the app; needed in http mode."
+    )
+    signing_secret_file: Path | None = Field(None, title="File with the signing secret", description="Read at start.")
+    channel: Channel = Field(
+        "#ml-incidents", title="Channel of incidents", description="Where cards are posted. The bot must be a member."
+    )
+    channels: Mapping[Name, Channel] = Field(
+        {}, title="Channels of teams", description="Team → channel, for teams that do not use the common one."
+    )
+    user_groups: Mapping[RoleName, Name] = Field(
+        {},
+        title="Slack user groups of roles",
+        description="Role → user group (`S…` or its handle), mentioned in the place of single people.",
+    )
+
+    def missing(self) -> tuple[str, ...]:
+        """The environment variables without which the bot can't connect in this mode."""
+        wanted = ("bot_token", "app_token") if self.mode is SlackMode.SOCKET else ("bot_token", "signing_secret")
+        return tuple(f"MLOPS_BOT_SLACK__{name.upper()}" for name in wanted if getattr(self, name) is None)
+
+
+class Database(Section):
+    """Where everything is kept."""
+
+    url: Annotated[
+        str,
+        matching(
+            r"(sqlite|postgresql|postgres)(\+\w+)?://\S*",
+            "an address of a database we know",
+            "write sqlite:///FILE or postgresql://USER@HOST/NAME",
+        ),
+    ] = Field(
+        "sqlite:///mlops-bot.db",
+        title="Address of the database",
+        description="SQLite for one process, PostgreSQL for several. A password in it may only come from the "
+        "environment or `url_file`.",
+        repr=False,
+    )
+    url_file: Path | None = Field(None, title="File with the address", description="Read at start.")
+
+
+class WebSettings(Section):
+    """The HTTP side: deliveries of alerts, health, API, timeline pages."""
+
+    host: str = Field(
+        "127.0.0.1",
+        title="Address to listen on",
+        description="Anything but loopback needs `token`; without one the bot refuses to start there.",
+    )
+    port: int = Field(8000, title="Port", description="0 takes a free one.", ge=0, le=65535)
+    token: SecretStr | None = Field(
+        None,
+        title="Bearer token",
+        description="For `/alerts/*` of sources that sign nothing themselves, and for `/api`. On loopback one is made "
+        "at first start.",
+    )
+    token_file: Path | None = Field(None, title="File with the bearer token", description="Read at start.")
+    base_url: Address | None = Field(
+        None,
+        title="Address as others see it",
+        description="Used in links that are given out, e.g. `https://mlops-bot.example.com`.",
+    )
+
+
+class Member(Section):
+    """One person."""
+
+    name: Name = Field(title="Name", description="As it is shown to others.")
+    slack: SlackUser | None = Field(
+        None,
+        title="Slack member id",
+        description="`U…`. Without it the person can't be mentioned, page or approve in Slack.",
+    )
+    email: Annotated[str, matching(r"[^@\s]+@[^@\s]+", "an e-mail address", "write name@host")] | None = Field(
+        None, title="E-mail address", description="Used to find the person in other systems."
+    )
+    title: str = Field("", title="Job title", description="Shown beside the name.", max_length=80)
+    roles: tuple[RoleName, ...] = Field(
+        (), title="Roles", description="RACI roles this person fills by default, in the order of the file."
+    )
+
+
+class FillingSettings(Section):
+    """Who fills a role. A plain list of people is enough: `ml_engineer: [ana, ben]`."""
+
+    people: tuple[Key, ...] = Field(
+        (), title="People", description="Keys of `people`, in order of preference: the first is *the* Accountable."
+    )
+    delegates: tuple[Key, ...] = Field(
+        (), title="Delegates", description="Who may approve in the place of the Accountable."
+    )
+
+
+def _filling(value: Any) -> Any:
+    return {"people": listed(value)} if isinstance(value, str | list) else value
+
+
+Filled = Mapping[RoleName, Annotated[FillingSettings, BeforeValidator(_filling)]]
+
+
+class Fillings(Section):
+    """Roles are filled per model, else per team, else by default, else by `people.*.roles`."""
+
+    default: Filled = Field({}, title="Everywhere", description="Role → people; goes before `people.*.roles`.")
+    teams: Mapping[Name, Filled] = Field({}, title="Per team", description="Team → role → people.")
+    models: Mapping[Name, Filled] = Field({}, title="Per model", description="Model → role → people.")
+
+
+class Raci(Section):
+    """Who is Responsible, Accountable, Consulted and Informed in each phase, and which people fill the roles."""
+
+    table: Mapping[PhaseName, Mapping[RoleName, CellText]] = Field(
+        {},
+        title="Rows of the table",
+        description="Phase → role → letters (`R` `A` `C` `I`, or `AR`). A row given here replaces the shipped row.",
+    )
+    roles: Fillings = Field(Fillings(), title="Who fills the roles", description="Most specific first.")
+
+
+class RuleSettings(Section):
+    """Alerts that fit all conditions of a rule belong to its phase."""
+
+    id: Key = Field(title="Name of the rule", description="Shown on cards as the reason; unique.")
+    phase: PhaseName = Field(title="Phase", description="The phase of the life cycle that such an alert belongs to.")
+    words: Patterns = Field(
+        "",
+        title="Pattern",
+        description="A regular expression searched, ignoring case, in the alert's name and then in its summary; or a "
+        "list of them, any of which may fit.",
+    )
+    name_only: bool = Field(False, title="Only the name", description="Do not search the summary.")
+    labels: Mapping[str, str] = Field(
+        {}, title="Labels", description="All must be equal; a trailing `*` matches a beginning."
+    )
+    drift: bool = Field(False, title="Carries a drift verdict", description="Only alerts with a drift verdict fit.")
+    monitoring_fault: bool = Field(
+        False, title="The monitor is at fault", description="Only alerts about the monitor itself fit (NoData …)."
+    )
+
+
+Candidates = Annotated[tuple[str, ...], BeforeValidator(listed)]
+
+
+class LabelSettings(Section):
+    """Which labels name what: candidates in order; the first that has a value is taken."""
+
+    model: Candidates = Field(_LABELS.model, title="Model", description="Labels that may name the model.")
+    version: Candidates = Field(_LABELS.version, title="Version", description="Labels that may name its version.")
+    environment: Candidates = Field(
+        _LABELS.environment, title="Environment", description="Labels that may name the environment."
+    )
+    feature: Candidates = Field(_LABELS.feature, title="Feature", description="Labels that may name a feature.")
+    value: Candidates = Field(_LABELS.value, title="Value", description="Labels or annotations with the number.")
+    threshold: Candidates = Field(
+        _LABELS.threshold, title="Threshold", description="Labels or annotations with its bar."
+    )
+
+
+class Routing(Section):
+    """From what an alert is about to a phase: ordered rules, the first that fits wins."""
+
+    rules: tuple[RuleSettings, ...] = Field(
+        (), title="Rules", description="Asked before the shipped ones, in this order."
+    )
+    shipped: bool = Field(True, title="Use the shipped rules", description="After your own.")
+    labels: LabelSettings = Field(
+        LabelSettings(), title="Label candidates", description="A list given here replaces the shipped one."
+    )
+    severities: Mapping[str, Annotated[Severity, one_of(Severity)]] = Field(
+        {}, title="Severity words", description="What sources say → `sev1` … `sev4`; added to the shipped words."
+    )
+
+
+class RegistrySettings(Section):
+    """The name in a registry of what should be live."""
+
+    integration: Key = Field(title="Integration", description="A registry, e.g. `mlflow`.")
+    model: Name | None = Field(
+        None, title="Registered model", description="Its name there; the model's key by default."
+    )
+    alias: Name = Field("champion", title="Alias", description="The alias whose version serves.")
+
+
+class ServingSettings(Section):
+    """A place where the model answers."""
+
+    integration: Key = Field(title="Integration", description="A serving system, e.g. `bentoml`.")
+    target: Name = Field(title="Target", description="The deployment's name there, or its base address.")
+
+
+class Environment(Section):
+    """A model in one environment."""
+
+    registry: RegistrySettings | None = Field(None, title="Registry", description="Where its versions are kept.")
+    serving: tuple[ServingSettings, ...] = Field((), title="Serving", description="Where it answers.")
+    propagation: Annotated[Propagation, one_of(Propagation)] | None = Field(
+        None,
+        title="How serving follows the registry",
+        description="`watch` (by itself), `restart`, `redeploy`, or `none`. Default: `watch` where something serves.",
+    )
+    production: bool | None = Field(
+        None,
+        title="Production",
+        description="Default: true for `production` and `prod`, and for a model's only environment.",
+    )
+
+
+class ModelSettings(Section):
+    """A machine-learning model."""
+
+    team: Name | None = Field(None, title="Team", description="Who owns it; chooses channel and people.")
+    aliases: tuple[Name, ...] = Field((), title="Other names", description="What alert sources call this model.")
+    environments: Mapping[Name, Environment] = Field(
+        {}, title="Environments", description="Environment → where it is registered and where it answers."
+    )
+
+
+class RunbookSettings(Section):
+    """Where runbooks are found."""
+
+    directories: tuple[Path, ...] = Field(
+        (),
+        title="Directories",
+        description="Markdown files with front matter, relative to this file. A runbook of the same name replaces the "
+        "shipped one; a later directory goes before an earlier one.",
+    )
+    shipped: bool = Field(True, title="Use the shipped runbooks", description="Beside your own.")
+
+
+class PolicySettings(Section):
+    """Times that people may set."""
+
+    plan_ttl: Duration = Field(
+        timedelta(minutes=10), title="A plan is valid for", description="After it, a plan can't be approved any more."
+    )
+    escalate_after: Duration = Field(
+        timedelta(minutes=5),
+        title="Escalate after",
+        description="Nobody Responsible acknowledged: page the Accountable.",
+    )
+    remind_after: Duration = Field(
+        timedelta(hours=1), title="Remind after", description="Acknowledged and nothing happened: remind the assignee."
+    )
+    reopen_within: Duration = Field(
+        timedelta(minutes=30), title="Reopen within", description="A problem that comes back reopens its incident."
+    )
+    confirm_within: Duration = Field(
+        timedelta(minutes=2),
+        title="Confirm within",
+        description="How long serving may take to follow a change before it counts as not confirmed.",
+    )
+    acknowledge_target: Duration = Field(
+        timedelta(minutes=5),
+        title="Target of acknowledgement",
+        description="Against which the maturity digest measures.",
+    )
+    changes_window: Duration = Field(
+        timedelta(hours=48), title="Window of changes", description="How far back “what changed” looks."
+    )
+
+
+class ScheduleSettings(Section):
+    """When a digest is made and where it goes."""
+
+    cron: Cron = Field(title="Schedule", description="Cron: minute hour day month weekday (0 and 7 are Sunday).")
+    zone: Zone = Field("UTC", title="Time zone", description="An IANA name, e.g. `Europe/Berlin`.")
+    channel: Channel | None = Field(None, title="Channel", description="The channel of incidents by default.")
+    enabled: bool = Field(True, title="Enabled", description="`false` keeps the schedule and posts nothing.")
+
+
+class DailySettings(ScheduleSettings):
+    """The daily operations digest."""
+
+    cron: Cron = Field(
+        "0 8 * * *", title="Schedule", description="Cron: minute hour day month weekday (0 and 7 are Sunday)."
+    )
+
+
+class MaturitySettings(ScheduleSettings):
+    """The weekly maturity digest."""
+
+    cron: Cron = Field(
+        "0 9 * * mon", title="Schedule", description="Cron: minute hour day month weekday (0 and 7 are Sunday)."
+    )
+
+
+class Digests(Section):
+    """Periodic summaries."""
+
+    daily: DailySettings = Field(
+        DailySettings(), title="Daily digest", description="Incidents and operations of a day."
+    )
+    maturity: MaturitySettings = Field(
+        MaturitySettings(), title="Maturity digest", description="Levels 0–4 of every model, with evidence."
+    )
+
+
+class Export(Section):
+    """Timelines for people and machines outside."""
+
+    link_ttl: Duration = Field(
+        timedelta(days=7), title="A link is valid for", description="Signed links to timeline pages given out in Slack."
+    )
+
+
+class Settings(Section):
+    """The whole file."""
+
+    slack: Slack = Field(Slack(), title="Slack", description=str(Slack.__doc__))
+    database: Database = Field(Database(), title="Database", description=str(Database.__doc__))
+    web: WebSettings = Field(WebSettings(), title="Web", description=str(WebSettings.__doc__))
+    people: Mapping[Key, Member] = Field({}, title="People", description="Short name → person.")
+    raci: Raci = Field(Raci(), title="RACI", description=str(Raci.__doc__))
+    routing: Routing = Field(Routing(), title="Routing", description=str(Routing.__doc__))
+    models: Mapping[Name, ModelSettings] = Field(
+        {}, title="Models", description="Model → where it lives and who owns it."
+    )
+    runbooks: RunbookSettings = Field(RunbookSettings(), title="Runbooks", description=str(RunbookSettings.__doc__))
+    integrations: Mapping[Key, Mapping[str, Any]] = Field(
+        {}, title="Integrations", description="Integration → its own settings; see its README for the keys."
+    )
+    policies: PolicySettings = Field(PolicySettings(), title="Policies", description=str(PolicySettings.__doc__))
+    digests: Digests = Field(Digests(), title="Digests", description=str(Digests.__doc__))
+    export: Export = Field(Export(), title="Export", description=str(Export.__doc__))
