@@ -1,0 +1,275 @@
+"""The incident's card: what somebody woken at 03:10 must see on a phone without scrolling, most important first."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.domain.alert import Alert, Direction, Reading
+from bot.domain.incident import Incident, Status
+from bot.domain.metrics import spoken
+from bot.domain.operation import Operation, OperationState
+from bot.domain.routing import NO_RULE
+from bot.domain.severity import Severity
+from bot.slack.blocks import elements as buttons
+from bot.slack.blocks.message import INCIDENT_EVENT, Block, Message, Metadata
+from bot.slack.blocks.text import (
+    Element,
+    bullets,
+    clean,
+    context,
+    escaped,
+    header,
+    link,
+    mention,
+    moment,
+    rich,
+    section,
+    text,
+)
+from bot.usecases.reply import Button
+from bot.usecases.views import IncidentView, Named
+
+_DOTS: Mapping[Severity, str] = {
+    Severity.SEV1: "🔴", Severity.SEV2: "🟠", Severity.SEV3: "🟡", Severity.SEV4: "🔵",
+}  # fmt: skip
+STEPS_SHOWN = 3
+CHANGES_SHOWN = 3
+
+
+def card(view: IncidentView) -> Message:
+    """The card of an incident, complete; it replaces what was shown before."""
+    incident = view.incident
+    blocks: list[Block] = [header(_headline(incident)), rich(section(*_facts(view)), section(*_people(view)))]
+    blocks += _operations(view.operations)
+    blocks += _runbook(view)
+    blocks += _changes(view)
+    blocks.append(_small_print(view))
+    blocks += _buttons(view)
+    ref = incident.ref
+    return Message(
+        text=escaped(f"{_headline(incident)}: {_status(incident)}", 300),
+        blocks=tuple(blocks),
+        metadata=Metadata(INCIDENT_EVENT, {"incident": ref, "revision": incident.revision}),
+    )
+
+
+def _headline(incident: Incident) -> str:
+    dot = _DOTS[incident.severity] if incident.status.live else "✅"
+    drill = "DRILL · " if incident.drill else ""
+    return f"{dot} {drill}{incident.ref} · {incident.severity.value} · {clean(incident.title, 110, one_line=True)}"
+
+
+def _status(incident: Incident) -> str:
+    if incident.status is Status.RESOLVED and not incident.confirmed:
+        return "resolved (unconfirmed)"
+    return incident.status.value
+
+
+# ---------------------------------------------------------------- what
+
+
+def _facts(view: IncidentView) -> list[Element]:
+    incident = view.incident
+    line: list[Element] = [text("Status ", bold=True), text(_status(incident))]
+    if incident.status is Status.ACKNOWLEDGED and view.acknowledged_by:
+        line.append(text(f" by {view.acknowledged_by}", limit=100))
+    if view.assignee and incident.status.live and view.assignee != view.acknowledged_by:
+        line.append(text(f", with {view.assignee}", limit=100))
+    line += [text("\nModel ", bold=True), *_model(incident)]
+    if incident.reading is not None:
+        line += [text("\nMetric ", bold=True), text(reading_text(incident.reading), limit=200)]
+    line += _drift(view.alerts)
+    line += [text("\nSince ", bold=True), moment(incident.started_at), text(f" ({_lasted(view)})")]
+    line += [text("\nPhase ", bold=True), text(incident.route.phase.value)]
+    if incident.route.rule == NO_RULE:
+        line.append(text(" (no routing rule matched)"))
+    if incident.summary and incident.summary != incident.title:
+        line += [text("\n"), text(clean(incident.summary, 300, one_line=True), italic=True)]
+    return line
+
+
+def _model(incident: Incident) -> list[Element]:
+    if incident.model is None:
+        return [text("unknown model"), text(f" ({clean(incident.subject_why, 100, one_line=True)})")]
+    parts = [text(clean(incident.model, 100, one_line=True), code=True)]
+    if incident.version:
+        parts.append(text(f" version {clean(incident.version, 40, one_line=True)}"))
+    if incident.environment:
+        parts.append(text(f" · {clean(incident.environment, 60, one_line=True)}"))
+    if incident.feature:
+        parts.append(text(f" · feature {clean(incident.feature, 60, one_line=True)}"))
+    return parts
+
+
+def reading_text(reading: Reading) -> str:
+    """`psi 0.31, limit 0.2 (bad above)`."""
+    name = clean(reading.metric, 80, one_line=True)
+    value = "no value" if reading.value is None else f"{reading.value:g}"
+    if reading.threshold is None:
+        return f"{name} {value}"
+    side = "above" if reading.direction is Direction.ABOVE else "below"
+    return f"{name} {value}, limit {reading.threshold:g} (bad {side})"
+
+
+def _drift(alerts: Sequence[Alert]) -> list[Element]:
+    """The worst features of the newest drift verdict."""
+    drift = next((alert.drift for alert in alerts if alert.drift is not None), None)
+    if drift is None:
+        return []
+    moved = [f for f in drift.features if f.drifted]
+    names = ", ".join(f"{clean(f.feature, 40, one_line=True)} {f.score:g}" for f in moved[:3])
+    more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
+    size = f", {drift.sample_size:,} rows" if drift.sample_size else ""
+    return [text("\nDrift ", bold=True), text(f"{drift.kind.value} by {drift.method}: {names}{more}{size}", limit=300)]
+
+
+def _lasted(view: IncidentView) -> str:
+    incident = view.incident
+    if incident.resolved_at is not None and not incident.status.live:
+        return f"lasted {spoken(incident.resolved_at - incident.started_at)}"
+    # A card is only edited when something happens: a growing age would be wrong a minute later.
+    return f"{spoken(view.now - incident.started_at)} before this update"
+
+
+# ---------------------------------------------------------------- who
+
+
+def _people(view: IncidentView) -> list[Element]:
+    line: list[Element] = [text("Responsible ", bold=True)]
+    if not view.responsible:
+        line.append(text("nobody is configured, so nobody was paged"))
+    for place, named in enumerate(view.responsible):
+        if place:
+            line.append(text(", "))
+        line += [mention(named.person), text(f" ({_short(named)})", limit=100)]
+    line.append(text("\nAccountable ", bold=True))
+    if view.accountable is None:
+        line.append(text("nobody is configured"))
+    else:
+        # Named, not mentioned: the Accountable is only woken when nobody acknowledges.
+        line.append(text(f"{view.accountable.person.name} ({_short(view.accountable)})", limit=200))
+    return line
+
+
+def _short(named: Named) -> str:
+    """The role out of a reason like `ML engineer is Responsible for …`; the whole stands in /mlops who."""
+    return clean(named.why.split(" is ", 1)[0], 60, one_line=True)
+
+
+# ---------------------------------------------------------------- what now
+
+
+def _operations(operations: Sequence[Operation]) -> list[Block]:
+    if not operations:
+        return []
+    rows = [[text(f"{o.ref} ", bold=True), text(operation_line(o), limit=300)] for o in operations[:3]]
+    return [rich(section(text("Operations", bold=True)), bullets(rows))]
+
+
+def operation_line(operation: Operation) -> str:
+    """One line that keeps `requested`, `registry changed` and `serving confirmed` apart."""
+    versions = f"version {operation.plan.now.version} → {operation.plan.target.version}"
+    state = operation.state.value
+    if operation.state is OperationState.SUCCEEDED:
+        state = f"{operation.stage.value}: version {operation.plan.target.version} answers"
+    elif operation.state in {OperationState.VERIFYING, OperationState.INCONCLUSIVE}:
+        state = f"{operation.stage.value}, {operation.state.value}"
+    elif operation.outcome:
+        state = f"{state}: {clean(operation.outcome, 160, one_line=True)}"
+    return f"{operation.kind.value} {versions}: {state}"
+
+
+def _runbook(view: IncidentView) -> list[Block]:
+    if not view.incident.status.live:
+        return []
+    runbook = view.runbook
+    if runbook is None:
+        return [rich(section(text("Runbook ", bold=True), text("none fits; see /mlops runbook")))]
+    steps = [[text(step.text, limit=200)] for step in runbook.steps[:STEPS_SHOWN]]
+    more = len(runbook.steps) - len(steps)
+    title = f"{runbook.title}{f', first {len(steps)} of {len(runbook.steps)} steps' if more > 0 else ''}"
+    return [rich(section(text("Runbook ", bold=True), text(title, limit=150)), bullets(steps, ordered=True))]
+
+
+def _changes(view: IncidentView) -> list[Block]:
+    if view.incident.model is None or not view.incident.status.live:
+        return []
+    if not view.changes:
+        return [rich(section(text("What changed ", bold=True), text("nothing known in the window")))]
+    rows = [
+        [
+            text(clean(change.text, 150, one_line=True)),
+            text(f", {spoken(view.now - change.at)} before this update"),
+            text(f", by {clean(change.by, 60, one_line=True)}" if change.by else ""),
+        ]
+        for change in view.changes[:CHANGES_SHOWN]
+    ]
+    return [rich(section(text("What changed", bold=True)), bullets([[e for e in r if e["text"] != "–"] for r in rows]))]
+
+
+def _small_print(view: IncidentView) -> Block:
+    incident = view.incident
+    count = f"{incident.alerts_seen} alert{'s' if incident.alerts_seen != 1 else ''}, {incident.alerts_firing} firing"
+    parts = [f"{incident.ref} · {count} · from {clean(incident.source, 40, one_line=True)}"]
+    if incident.reopened:
+        parts.append(f"reopened {incident.reopened} ×")
+    if view.waiting_posts > 1:
+        parts.append(f"{view.waiting_posts} updates waiting for Slack")
+    return context(" · ".join(parts))
+
+
+def _buttons(view: IncidentView) -> list[Block]:
+    """At most two in the first row: what is to be done next. Looking things up is in the second."""
+    incident = view.incident
+    first: list[Button] = []
+    if incident.status is Status.OPEN:
+        first.append(Button("Acknowledge", buttons.ACKNOWLEDGE, incident.ref, "primary"))
+    if incident.status.live and view.can_roll_back and not _going_on(view.operations):
+        first.append(
+            Button(
+                "Roll back", buttons.ROLL_BACK, incident.ref, "" if first else "danger",
+                confirm="A plan is made and shown. Nothing is changed before somebody else approves it.",
+            )
+        )  # fmt: skip
+    resolvable = incident.status in {Status.ACKNOWLEDGED, Status.MITIGATED} or not incident.confirmed
+    if resolvable and len(first) < 2:
+        first.append(Button("Resolve", buttons.RESOLVE, incident.ref, "" if first else "primary"))
+    rows = [buttons.row(first, f"first-{incident.number}")] if first else []
+    second = [Button("Runbook", buttons.RUNBOOK, incident.ref)] if incident.status.live and view.runbook else []
+    if second:
+        rows.append(buttons.row(second, f"second-{incident.number}"))
+    return rows
+
+
+def _going_on(operations: Sequence[Operation]) -> bool:
+    return any(operation.state.holds_the_model for operation in operations)
+
+
+def page(view: IncidentView, why: str, card_link: str) -> Message:
+    """A direct message to somebody who is paged: what, where, why you, and the one button."""
+    incident = view.incident
+    blocks: list[Block] = [
+        header(_headline(incident)),
+        rich(section(*_facts(view)), section(text("Why you: ", bold=True), text(why, limit=400))),
+    ]
+    if card_link:
+        blocks.append(rich(section(link("Open its card", card_link))))
+    if incident.status is Status.OPEN:
+        blocks.append(
+            buttons.row(
+                [Button("Acknowledge", buttons.ACKNOWLEDGE, incident.ref, "primary")], f"page-{incident.number}"
+            )
+        )
+    return Message(escaped(f"You are paged: {_headline(incident)}: {_status(incident)}", 300), tuple(blocks))
+
+
+def summary(view: IncidentView, card_link: str) -> Message:
+    """What who is Informed gets when it is over."""
+    incident = view.incident
+    done = [o for o in view.operations if o.state is OperationState.SUCCEEDED]
+    line = [text(f"{incident.title} is {_status(incident)}", bold=True, limit=250), text(f"; it {_lasted(view)}.")]
+    if done:
+        line.append(text(f" {operation_line(done[0])}.", limit=300))
+    blocks: list[Block] = [rich(section(*line))]
+    if card_link:
+        blocks.append(rich(section(link("Its card and thread", card_link))))
+    blocks.append(context(f"{incident.ref} · you are Informed for {incident.route.phase.value}; nothing is to be done"))
+    return Message(escaped(f"{incident.ref} is {_status(incident)}: {incident.title}", 300), tuple(blocks))

@@ -1,0 +1,171 @@
+"""An operation's message: first the plan to be approved as it is, then where it stands, then what is true now."""
+
+from collections.abc import Mapping
+
+from bot.domain.operation import CheckResult, Operation, OperationState, Stage
+from bot.slack.blocks import elements as buttons
+from bot.slack.blocks.message import Block, Message
+from bot.slack.blocks.text import (
+    Element,
+    bullets,
+    clean,
+    context,
+    escaped,
+    header,
+    mention,
+    moment,
+    preformatted,
+    rich,
+    section,
+    text,
+)
+from bot.usecases.reply import Button
+from bot.usecases.views import OperationView
+
+_MARKS: Mapping[CheckResult, str] = {
+    CheckResult.PASS: "✓ pass", CheckResult.WARN: "! mind", CheckResult.BLOCK: "✗ forbids it",
+}  # fmt: skip
+_FACES: Mapping[OperationState, str] = {
+    OperationState.AWAITING_APPROVAL: "⏳", OperationState.APPROVED: "▶️", OperationState.EXECUTING: "▶️",
+    OperationState.VERIFYING: "🔎", OperationState.WATCHING: "🔎", OperationState.SUCCEEDED: "✅",
+    OperationState.REJECTED: "🚫", OperationState.EXPIRED: "⌛", OperationState.CANCELLED: "🚫",
+    OperationState.STALE: "⚠️", OperationState.IN_DOUBT: "⚠️", OperationState.INCONCLUSIVE: "⚠️",
+    OperationState.FAILED: "❌", OperationState.UNDOING: "↩️", OperationState.UNDONE: "↩️",
+}  # fmt: skip
+METRICS_SHOWN = 6
+
+
+def operation(view: OperationView) -> Message:
+    """The message in the incident's thread."""
+    op = view.operation
+    blocks: list[Block] = [header(_headline(op)), rich(section(*_state(view)))]
+    if op.state is OperationState.AWAITING_APPROVAL:
+        blocks += _plan(view)
+        blocks.append(_decisions(op, "decide"))
+    else:
+        blocks.append(rich(bullets(_stages(op))))
+        blocks += _calls(op)
+    blocks.append(_small_print(view))
+    return Message(escaped(f"{_headline(op)}: {op.state.value}", 300), tuple(blocks))
+
+
+def ask(view: OperationView, card_link: str) -> Message:
+    """A direct message to somebody who may approve it: the same plan, the same buttons."""
+    del card_link
+    op = view.operation
+    message = operation(view)
+    first = (
+        f"Your approval is wanted: {_headline(op)}" if op.state is OperationState.AWAITING_APPROVAL else message.text
+    )
+    return Message(escaped(first, 300), message.blocks)
+
+
+def _headline(op: Operation) -> str:
+    plan = op.plan
+    versions = f"version {plan.now.version} → {plan.target.version}"
+    return f"{_FACES[op.state]} {op.ref} · {op.kind.value} {clean(plan.model, 60, one_line=True)} · {versions}"
+
+
+def _state(view: OperationView) -> list[Element]:
+    op = view.operation
+    line = [text(op.state.value.capitalize(), bold=True)]
+    if op.state is OperationState.AWAITING_APPROVAL:
+        line.append(text(". Nothing has been changed."))
+        if view.approvers:
+            line.append(text("\nWho may approve: "))
+            for place, named in enumerate(view.approvers):
+                line += [text(", ")] if place else []
+                line.append(mention(named.person))
+        else:
+            line.append(text("\nNobody is configured who could approve it."))
+        line += [text("\nExpires "), moment(op.plan.expires_at, "{time}")]
+    elif op.outcome:
+        line.append(text(f"\n{op.outcome}", limit=600))
+    line += [text("\nAsked by "), text(view.requester.name, limit=80)]
+    if op.reason:
+        line.append(text(f": {op.reason}", limit=400))
+    if view.decided_by:
+        line.append(text(f"\nDecided by {view.decided_by}", limit=120))
+        if op.decision_reason:
+            line.append(text(f": {op.decision_reason}", limit=300))
+    return line
+
+
+def _plan(view: OperationView) -> list[Block]:
+    plan = view.operation.plan
+    checks = [
+        [text(_MARKS[check.result], bold=check.result is not CheckResult.PASS), text(f"  {check.name}: ", limit=100),
+         text(check.evidence, limit=300)]
+        for check in plan.checks
+    ]  # fmt: skip
+    blocks = [
+        rich(section(text("Why this version: ", bold=True), text(plan.target_why, limit=300))),
+        _metrics(view.operation),
+        rich(section(text("Checked just now", bold=True)), bullets(checks)),
+        *_calls(view.operation),
+    ]
+    if plan.cannot:
+        rows = [[text(sentence, limit=300)] for sentence in plan.cannot[:4]]
+        blocks.append(rich(section(text("What can't be guaranteed", bold=True)), bullets(rows)))
+    blocks.append(rich(section(text("The way back: ", bold=True), text(plan.undo, limit=300))))
+    return [block for block in blocks if block]
+
+
+def _metrics(op: Operation) -> Block:
+    """Both versions' metrics side by side, as literal text cells."""
+    plan = op.plan
+    current = dict(plan.current.metrics) if plan.current else {}
+    target = dict(plan.target.metrics)
+    names = [name for name in [*current, *target] if name]
+    names = list(dict.fromkeys(names))[:METRICS_SHOWN]
+    if not names:
+        return rich(section(text("Metrics: ", bold=True), text("the registry has none for these versions")))
+    rows = [["metric", f"version {plan.now.version} (now)", f"version {plan.target.version}"]]
+    rows += [[name, _number(current.get(name)), _number(target.get(name))] for name in names]
+    cells = [[{"type": "raw_text", "text": clean(cell, 100, one_line=True) or "–"} for cell in row] for row in rows]
+    return {"type": "table", "rows": cells}
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _calls(op: Operation) -> list[Block]:
+    lines = [f"{call.method} {call.url}\n{call.body}".rstrip() for call in op.plan.calls]
+    if not lines:
+        return []
+    title = (
+        "Exactly this will be sent" if op.state is OperationState.AWAITING_APPROVAL else "What was planned to be sent"
+    )
+    return [rich(section(text(title, bold=True)), preformatted("\n\n".join(lines)))]
+
+
+def _stages(op: Operation) -> list[list[Element]]:
+    """Three different things, each claimed only when seen."""
+    order = list(Stage)
+    reached = order.index(op.stage)
+    rows: list[list[Element]] = []
+    for place, stage in enumerate(order):
+        done = place <= reached
+        rows.append([text("✓ " if done else "○ "), text(stage.value, bold=place == reached)])
+    return rows
+
+
+def _decisions(op: Operation, block: str) -> Block:
+    version = op.plan.target.version
+    sure = f"{op.plan.model} goes from version {op.plan.now.version} to version {version}, now."
+    return buttons.row(
+        [
+            Button("Approve", buttons.APPROVE, op.ref, "primary", confirm=sure),
+            Button("Reject", buttons.REJECT, op.ref),
+            Button("Cancel", buttons.CANCEL, op.ref),
+        ],
+        f"{block}-{op.number}",
+    )
+
+
+def _small_print(view: OperationView) -> Block:
+    op = view.operation
+    about = f" · about {view.incident.ref}" if view.incident else ""
+    joined = f" · {len(op.joined_by)} more asked for it" if op.joined_by else ""
+    return context(f"{op.ref}{about}{joined} · plan {op.plan.digest[:12]} · follows by: {op.plan.propagation}")

@@ -1,0 +1,190 @@
+"""The connection to Slack: one client with one session, Socket Mode or HTTP, and a watchdog for deaf sockets."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import aiohttp
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
+from slack_bolt.app.async_app import AsyncApp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import BotError
+from bot.ports.clock import Clock
+
+CALL_TIMEOUT = 10
+"""Seconds that one Web API call may take."""
+PING_SECONDS = 10
+WATCH_SECONDS = 15.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackSettings:
+    """What is needed to connect."""
+
+    bot_token: str
+    app_token: str
+    signing_secret: str
+    api_url: str
+    mode: Literal["socket", "http"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are in this workspace."""
+
+    team: str
+    team_id: str
+    user_id: str
+    bot_id: str
+
+
+class Connection:
+    """Makes the client before anything connects, so that listeners and projector share it."""
+
+    def __init__(self, settings: SlackSettings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._client: AsyncWebClient | None = None
+        self._socket: AsyncSocketModeHandler | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self.fault: str | None = "not connected yet"
+        """What is wrong, for readiness; `None` when all is well."""
+
+    @property
+    def client(self) -> AsyncWebClient:
+        """The shared client. It repeats only what surely was not sent: the projector does the rest."""
+        assert self._client is not None, "opened before it is used"
+        return self._client
+
+    async def open(self) -> AsyncWebClient:
+        """Make the client. Nothing is sent yet."""
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT))
+        url = self._settings.api_url
+        self._client = AsyncWebClient(
+            token=self._settings.bot_token,
+            base_url=url if url.endswith("/") else f"{url}/",
+            session=self._session,
+            timeout=CALL_TIMEOUT,
+            retry_handlers=[AsyncConnectionErrorRetryHandler()],
+        )
+        return self._client
+
+    async def identify(self) -> Identity:
+        """Ask who we are. Raises BotError that names the setting for a token that Slack refuses."""
+        try:
+            answer = await self.client.auth_test()
+        except SlackApiError as error:
+            code = str(error.response.get("error", "")) if error.response else ""
+            raise refused(code) from error
+        return Identity(
+            str(answer.get("team", "")), str(answer.get("team_id", "")), str(answer.get("user_id", "")),
+            str(answer.get("bot_id", "")),
+        )  # fmt: skip
+
+    async def connect(self, app: AsyncApp) -> None:
+        """In socket mode, connect and keep connected in the background; in HTTP mode Slack comes to us."""
+        if self._settings.mode == "http":
+            self._tasks.append(asyncio.create_task(self._keep_identified(), name="slack-check"))
+            return
+        self._tasks.append(asyncio.create_task(self._keep_connected(app), name="slack-socket"))
+
+    async def close(self) -> None:
+        """Disconnect within a bounded time."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self._disconnect()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    # ------------------------------------------------------------ staying connected
+
+    async def _keep_connected(self, app: AsyncApp) -> None:
+        """Connect, watch, and begin anew: a library's own reconnection has been seen to stay deaf for hours."""
+        wait = 1.0
+        while True:
+            try:
+                await self._ask_who()
+                self._socket = AsyncSocketModeHandler(app, self._settings.app_token, ping_interval=PING_SECONDS)
+                await asyncio.wait_for(self._socket.connect_async(), CALL_TIMEOUT * 2)
+                self.fault = None
+                wait = 1.0
+                await self._watch(self._socket.client.is_connected)
+            except (BotError, SlackApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                self._say(error)
+            await self._disconnect()
+            await self._clock.sleep(wait)
+            wait = min(wait * 2, 30.0)
+
+    async def _keep_identified(self) -> None:
+        while True:
+            try:
+                await self._ask_who()
+                self.fault = None
+            except (BotError, aiohttp.ClientError, TimeoutError, OSError) as error:
+                self._say(error)
+            await self._clock.sleep(WATCH_SECONDS if self.fault is None else 5.0)
+
+    async def _ask_who(self) -> None:
+        who = await self.identify()
+        _log.info("Slack workspace %s as %s", who.team, who.user_id)
+
+    async def _watch(self, connected: Callable[[], Awaitable[bool]]) -> None:
+        """Return when the socket is gone for two looks in a row."""
+        missed = 0
+        while missed < 2:
+            await self._clock.sleep(WATCH_SECONDS)
+            missed = 0 if await connected() else missed + 1
+        self.fault = "the connection to Slack was lost; connecting anew"
+        _log.warning(self.fault)
+
+    def _say(self, error: BaseException) -> None:
+        text = error.what if isinstance(error, BotError) else f"Slack can't be reached: {type(error).__name__}"
+        if text != self.fault:
+            _log.error("%s", error if isinstance(error, BotError) else text)
+        self.fault = text
+
+    async def _disconnect(self) -> None:
+        socket, self._socket = self._socket, None
+        if socket is not None:
+            with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+                await asyncio.wait_for(socket.close_async(), 5)
+
+
+def refused(code: str) -> BotError:
+    """Slack's no to our token, in words."""
+    words: dict[str, str] = {
+        "invalid_auth": "Slack does not know the bot token.",
+        "not_authed": "No bot token was given.",
+        "token_revoked": "The bot token was revoked.",
+        "token_expired": "The bot token has expired.",
+        "account_inactive": "The bot's account was deactivated.",
+        "missing_scope": "The bot token lacks a permission (scope).",
+    }
+    return BotError(
+        words.get(code, f"Slack refused the bot token ({code})."),
+        not_done="Nothing is shown in Slack; alerts are still taken, and commands work by mlops-bot do.",
+        next_step="Reinstall the app and set MLOPS_BOT_SLACK__BOT_TOKEN; check with mlops-bot doctor.",
+    )
+
+
+def api_error(error: SlackApiError) -> str:
+    """The error code of an answer, or `http_503` for an answer without one."""
+    response: Any = error.response
+    try:
+        code = response.get("error") if response is not None else None
+        status = response.status_code if response is not None else 0
+    except (AttributeError, ValueError):
+        return "unreadable_answer"
+    return str(code) if code else f"http_{status}"

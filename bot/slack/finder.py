@@ -1,0 +1,96 @@
+"""Looks things up in Slack: a channel by its name, a direct message's channel, our own message by its metadata."""
+
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import BotError
+from bot.domain.post import Post, PostKind
+from bot.slack.blocks.message import INCIDENT_EVENT
+from bot.slack.connection import Connection, api_error
+from bot.usecases.setup import Setup
+
+PAGES = 20
+"""Pages of channels that are read at most (of 200 each)."""
+LOOK_BACK = 100
+"""Messages of a channel that are looked through for our own; what we look for was sent moments ago."""
+
+
+class LookupFailed(BotError):
+    """A message could not be looked for; it must not be posted again before it can."""
+
+
+class Finder:
+    """Remembers what it has found for as long as the process lives."""
+
+    def __init__(self, connection: Connection, setup: Setup) -> None:
+        self._connection = connection
+        self._setup = setup
+        self._channels: dict[str, str] = {}
+
+    async def channel(self, name: str) -> str:
+        """A channel's id: of `#name`, of `@person` (the direct message's), or the id itself."""
+        if name not in self._channels:
+            if name.startswith("@"):
+                self._channels[name] = await self._direct(name[1:])
+            elif name.startswith("#"):
+                self._channels[name] = await self._named(name[1:])
+            else:
+                return name
+        return self._channels[name]
+
+    async def join(self, name: str) -> bool:
+        """Try to become a member of a public channel; False when that is a person's job."""
+        if not name.startswith("#"):
+            return False
+        self._channels.pop(name, None)
+        try:
+            await self._connection.client.conversations_join(channel=await self._named(name[1:]))
+        except (SlackApiError, BotError):
+            return False
+        return True
+
+    async def message(self, channel: str, post: Post, thread_ts: str) -> str:
+        """The time stamp of a message of ours that may have been posted, or nothing. Raises LookupFailed."""
+        client = self._connection.client
+        try:
+            if thread_ts:
+                answer = await client.conversations_replies(
+                    channel=channel, ts=thread_ts, limit=LOOK_BACK, include_all_metadata=True
+                )
+            else:
+                answer = await client.conversations_history(channel=channel, limit=LOOK_BACK, include_all_metadata=True)
+        except SlackApiError as error:
+            raise LookupFailed(f"Our own message could not be looked for ({api_error(error)}).") from error
+        messages: list[dict[str, Any]] = answer.get("messages") or []
+        return next((str(m["ts"]) for m in messages if _is_ours(m, post)), "")
+
+    async def _direct(self, person: str) -> str:
+        slack_id = self._setup.person(person).slack_id
+        if not slack_id:
+            slack_id = person.removeprefix("slack:")
+        answer = await self._connection.client.conversations_open(users=[slack_id])
+        return str(answer["channel"]["id"])
+
+    async def _named(self, name: str) -> str:
+        cursor = ""
+        for _ in range(PAGES):
+            answer = await self._connection.client.conversations_list(
+                limit=200, cursor=cursor or None, types="public_channel,private_channel", exclude_archived=True
+            )
+            for channel in answer.get("channels") or []:
+                if channel.get("name") == name:
+                    return str(channel["id"])
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if not cursor:
+                break
+        # Slack takes a name, too, and its answer says what is wrong with it.
+        return f"#{name}"
+
+
+def _is_ours(message: dict[str, Any], post: Post) -> bool:
+    metadata = message.get("metadata") or {}
+    payload = metadata.get("event_payload") or {}
+    if post.kind is PostKind.CARD:
+        return metadata.get("event_type") == INCIDENT_EVENT and payload.get("incident") == f"INC-{post.ref}"
+    return payload.get("key") == post.key

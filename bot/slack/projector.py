@@ -1,0 +1,219 @@
+"""Slack is a projection of state: this worker makes it show the newest revision, and never the same thing twice.
+
+A post is marked as being sent before the first attempt. When no answer came, or the process ended, the message is
+looked for by its metadata before it is posted again. What is rendered is always the state of the moment of sending.
+"""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+
+from bot.domain.errors import BotError, NotFound
+from bot.domain.post import Post
+from bot.ports.clock import Clock
+from bot.ports.store import Store, Transaction
+from bot.slack.blocks.message import Message
+from bot.slack.budget import Budget
+from bot.slack.connection import Connection, api_error
+from bot.slack.finder import Finder, LookupFailed
+from bot.slack.render import render
+from bot.usecases.setup import Setup
+
+IDLE_SECONDS = 5.0
+"""How often the store is asked when nobody nudges: what another replica wanted is shown, too."""
+BACK_OFF = (1, 2, 5, 10, 30, 60, 120)
+"""Seconds until the next attempt, by the number of failed ones."""
+FATAL = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
+NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A post with what it must show, read in one transaction."""
+
+    post: Post
+    message: Message | None
+    parent_ts: str
+
+
+class Projector:
+    """One per process. `nudge` wakes it."""
+
+    def __init__(self, store: Store, setup: Setup, connection: Connection, clock: Clock) -> None:
+        self._store = store
+        self._setup = setup
+        self._connection = connection
+        self._clock = clock
+        self._budget = Budget(clock)
+        self._finder = Finder(connection, setup)
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.fault: str | None = None
+        """What keeps Slack from being up to date; `None` when all is well."""
+
+    def nudge(self) -> None:
+        """There is something new to show."""
+        self._wake.set()
+
+    async def start(self) -> None:
+        """Work in the background."""
+        self._task = asyncio.create_task(self._run(), name="projector")
+
+    async def stop(self) -> None:
+        """Stop; what is not shown yet stays wanted."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                more = await self.round()
+            except BotError as error:
+                self.fault = error.what
+                _log.exception("projector")
+                more = False
+            except Exception:
+                # The edge of a background job: it must go on, and readiness says that something is wrong.
+                self.fault = "the projector met an unexpected error; see the log"
+                _log.exception("projector")
+                more = False
+            if not more:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        wait = min(IDLE_SECONDS, self._budget.wait() or IDLE_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                await self._wake.wait()
+
+    async def round(self) -> bool:
+        """Show what is due and what the budget allows; True when something was shown."""
+        work = await self._store.read(self._due)
+        did = False
+        for item in work:
+            if self._budget.allows(item.post):
+                did |= await self._show(item)
+        return did
+
+    def _due(self, tx: Transaction) -> list[_Work]:
+        found: list[_Work] = []
+        for post in tx.posts.due(self._clock.now(), limit=50):
+            parent = tx.posts.get(post.thread) if post.thread else None
+            try:
+                message = render(tx, self._setup, post)
+            except NotFound:
+                message = None
+            found.append(_Work(post, message, parent.ts if parent else ""))
+        return found
+
+    # ------------------------------------------------------------ one post
+
+    async def _show(self, work: _Work) -> bool:
+        post = work.post
+        if work.message is None:
+            await self._keep(replace(post, shown=post.wanted))
+            return True
+        try:
+            after = await (self._update(work) if post.ts else self._post(work))
+        except LookupFailed as error:
+            await self._later(post, error.what, uncertain=True)
+            return False
+        except SlackApiError as error:
+            return await self._failed(post, error)
+        except NETWORK as error:
+            await self._later(post, f"no answer ({type(error).__name__})", uncertain=True)
+            return False
+        self.fault = None
+        await self._keep(replace(after, shown=post.wanted, attempts=0, not_before=None, last_error=""))
+        return True
+
+    async def _post(self, work: _Work) -> Post:
+        post, message = work.post, work.message
+        assert message is not None
+        channel = post.channel_id or await self._finder.channel(post.channel)
+        if post.sending:
+            ts = await self._finder.message(channel, post, work.parent_ts)
+            if ts:
+                return await self._update(replace(work, post=replace(post, channel_id=channel, ts=ts)))
+        else:
+            post = replace(post, sending=True, channel_id=channel)
+            await self._keep(post)
+        self._budget.spend(post, channel)
+        answer = await self._connection.client.chat_postMessage(
+            channel=channel,
+            text=message.text,
+            blocks=[dict(block) for block in message.blocks],
+            metadata=_metadata(message),
+            thread_ts=work.parent_ts or None,
+            unfurl_links=False,
+            unfurl_media=False,
+        )
+        return replace(post, sending=False, channel_id=str(answer["channel"]), ts=str(answer["ts"]))
+
+    async def _update(self, work: _Work) -> Post:
+        post, message = work.post, work.message
+        assert message is not None
+        self._budget.spend(post, post.channel_id)
+        await self._connection.client.chat_update(
+            channel=post.channel_id,
+            ts=post.ts,
+            text=message.text,
+            blocks=[dict(block) for block in message.blocks],
+            metadata=_metadata(message),
+        )
+        return replace(post, sending=False)
+
+    # ------------------------------------------------------------ when it doesn't work
+
+    async def _failed(self, post: Post, error: SlackApiError) -> bool:
+        code = api_error(error)
+        if code in {"ratelimited", "rate_limited", "http_429"}:
+            seconds = float(error.response.headers.get("Retry-After", "30")) if error.response is not None else 30.0
+            self._budget.limited(post, seconds)
+            await self._later(post, "Slack asked us to slow down", uncertain=False, seconds=seconds)
+            return False
+        if code in FATAL:
+            self.fault = f"Slack refuses our token ({code}): set MLOPS_BOT_SLACK__BOT_TOKEN"
+            self._budget.pause(30.0)
+        if code == "message_not_found" and post.ts:
+            await self._keep(replace(post, ts="", sending=False))
+            return True
+        if code in {"not_in_channel", "channel_not_found"} and await self._finder.join(post.channel):
+            await self._keep(replace(post, channel_id="", sending=False))
+            return True
+        _log.warning("Slack did not take %s: %s", post.key, code)
+        # A refusal is an answer: nothing was posted. A server's error is none: look before posting again.
+        uncertain = code.startswith("http_5") or code in {"unreadable_answer", "fatal_error", "internal_error"}
+        await self._later(post, f"Slack says {code}", uncertain=uncertain)
+        return False
+
+    async def _later(self, post: Post, why: str, *, uncertain: bool, seconds: float | None = None) -> None:
+        """Try again later. `uncertain`: it may have been posted, so the next attempt looks for it first."""
+        wait = seconds if seconds is not None else BACK_OFF[min(post.attempts, len(BACK_OFF) - 1)]
+        after = replace(
+            post,
+            attempts=post.attempts + 1,
+            not_before=self._clock.now() + timedelta(seconds=wait),
+            last_error=why,
+            sending=uncertain and not post.ts,
+        )
+        await self._keep(after)
+
+    async def _keep(self, post: Post) -> None:
+        await self._store.write(lambda tx: tx.posts.save(post))
+
+
+def _metadata(message: Message) -> dict[str, object] | None:
+    if message.metadata is None:
+        return None
+    return {"event_type": message.metadata.event_type, "event_payload": dict(message.metadata.payload)}
