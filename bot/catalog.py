@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, Self, TypeVar, cast
+from typing import Self, TypeVar, cast
 
 from pydantic import SecretStr, ValidationError
 
@@ -20,9 +20,6 @@ ENTRY_POINTS = "mlops_bot.integrations"
 """Packages outside name their integration here: `acme = "acme.mlops_bot"`, a package like one of our folders."""
 
 Port = TypeVar("Port")
-
-HttpFactory = Callable[[Manifest, IntegrationSettings], Any]
-"""Makes the HTTP client of an integration, or `None`; the settings are handed in so that their secrets are redacted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +79,27 @@ class Catalog:
                 next_step=f"Correct the section integrations.{slug}; its README explains every key.",
             ) from None
 
-    def build(self, slug: str, raw: Mapping[str, object], http_factory: HttpFactory, clock: Clock) -> object:
-        """The integration's adapter, made from its settings; see `having` for what it is capable of."""
+    def build(self, slug: str, raw: Mapping[str, object], http: Callable[..., object], clock: Clock) -> object:
+        """The integration's adapter, made from its settings; see `having` for what it is capable of.
+
+        `http` makes the client of another system (`bot.kit.http.HttpFactory`). Raises BadInput for wrong settings.
+        """
         settings = self.settings(slug, raw)
-        module = _load(f"{self.packages[slug]}.adapter")
-        return module.build(settings, http_factory(self.manifests[slug], settings), clock)
+        return _load(f"{self.packages[slug]}.adapter").build(settings, http, clock)
 
     def rows(
-        self, configured: Mapping[str, Mapping[str, object]], http_factory: HttpFactory, clock: Clock
+        self, configured: Mapping[str, Mapping[str, object]], http: Callable[..., object], clock: Clock
     ) -> list[Row]:
         """What is present, configured and capable, for people. A fault of one hides no other."""
-        return [
-            self._row(manifest, configured.get(slug), http_factory, clock) for slug, manifest in self.manifests.items()
-        ]
+        return [self._row(manifest, configured.get(slug), http, clock) for slug, manifest in self.manifests.items()]
 
     def _row(
-        self, manifest: Manifest, raw: Mapping[str, object] | None, http_factory: HttpFactory, clock: Clock
+        self, manifest: Manifest, raw: Mapping[str, object] | None, http: Callable[..., object], clock: Clock
     ) -> Row:
         if raw is None and not manifest.keyless:
             return Row(manifest, configured=False, capable=())
         try:
-            adapter = self.build(manifest.slug, raw or {}, http_factory, clock)
+            adapter = self.build(manifest.slug, raw or {}, http, clock)
         except BadInput as error:
             return Row(manifest, configured=True, capable=(), fault=error.what)
         return Row(manifest, configured=True, capable=capabilities(adapter))

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.errors import Unreadable
-from bot.kit.parsing import fingerprint_of, link, read
+from bot.kit.http import Http, HttpFactory
+from bot.kit.httpauth import NO_AUTH, Auth, basic, bearer
+from bot.kit.parsing import fingerprint_of, link, read, read_value
 from bot.ports.clock import Clock
-from bot.ports.systems import AlertSource, Delivery
+from bot.ports.systems import AlertPoll, AlertSource, Delivery, Health
 from integrations.alertmanager.manifest import Settings
-from integrations.alertmanager.wire import Webhook, WebhookAlert
+from integrations.alertmanager.wire import ApiAlert, ApiAlerts, ServerStatus, Webhook, WebhookAlert
 
 SLUG = "alertmanager"
 NAMELESS = "unnamed alert"
@@ -57,7 +59,50 @@ def _own_fingerprint(alert: WebhookAlert, webhook: Webhook) -> str:
     return fingerprint_of(labels or {"generatorURL": alert.generator_url})
 
 
-def build(settings: Settings, http: object, clock: Clock) -> Alertmanager:
+class PolledAlertmanager(Alertmanager, AlertPoll, Health):
+    """Can be asked as well: what it says now has the identity that its deliveries have."""
+
+    def __init__(self, settings: Settings, http: Http, clock: Clock) -> None:
+        super().__init__(settings)
+        self._http = http
+        self._clock = clock
+
+    async def firing(self) -> Sequence[Alert]:
+        """What fires and is neither silenced nor inhibited. Raises IntegrationErrors."""
+        wanted = {"active": True, "silenced": False, "inhibited": False, "unprocessed": True}
+        answer = read_value(ApiAlerts, await self._http.get_json("/api/v2/alerts", wanted), SLUG)
+        return tuple(self._from_api(alert) for alert in answer.root if alert.status.state != "suppressed")
+
+    def _from_api(self, alert: ApiAlert) -> Alert:
+        return Alert(
+            source=SLUG,
+            instance=self._instance,
+            fingerprint=alert.fingerprint,
+            name=alert.labels.get("alertname", "") or NAMELESS,
+            status=AlertStatus.FIRING,
+            starts_at=alert.starts_at or self._clock.now(),
+            labels=dict(alert.labels),
+            annotations=dict(alert.annotations),
+            url=link(alert.generator_url),
+        )
+
+    async def probe(self) -> str:
+        """Its release, and how much fires."""
+        status = read_value(ServerStatus, await self._http.get_json("/api/v2/status"), SLUG)
+        count = len(await self.firing())
+        return f"Alertmanager {status.version_info.version[:40]}, {count} alerts fire"
+
+
+def build(settings: Settings, http: HttpFactory, clock: Clock) -> Alertmanager:
     """What these settings allow: with `url` it can be asked, too."""
-    del http, clock
-    return Alertmanager(settings)
+    if not settings.url:
+        return Alertmanager(settings)
+    return PolledAlertmanager(settings, http(settings.url, system=SLUG, auth=_auth(settings)), clock)
+
+
+def _auth(settings: Settings) -> Auth:
+    if settings.api_token is not None:
+        return bearer(settings.api_token)
+    if settings.api_password is not None:
+        return basic(settings.api_user, settings.api_password)
+    return NO_AUTH

@@ -1,6 +1,8 @@
 """What Alertmanager can do for the bot and what the bot must know about it."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from bot.kit.signatures import SenderSettings
 from bot.ports.manifest import Capability, Level, Manifest
@@ -41,6 +43,16 @@ class Settings(SenderSettings):
         description="The password that belongs to `api_user`.",
         min_length=1,
     )
+
+    @model_validator(mode="after")
+    def _one_way_to_ask(self) -> Self:
+        if bool(self.api_user) != (self.api_password is not None):
+            raise ValueError("api_user and api_password belong together: set both, or none")
+        if self.api_token is not None and self.api_password is not None:
+            raise ValueError("a request has one Authorization header: set api_token, or api_user, not both")
+        if not self.url and (self.api_token is not None or self.api_password is not None):
+            raise ValueError("there is a credential for the API but no url to ask")
+        return self
 
 
 MANIFEST = Manifest(

@@ -5,7 +5,7 @@ Field names from `template/template.go` and `api/v2/openapi.yaml` of prometheus/
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
 from bot.kit.parsing import Moment, Text, Texts, Wire
 
@@ -50,6 +50,10 @@ class ApiAlert(Wire):
     starts_at: Moment = Field(alias="startsAt")
     generator_url: Text = Field(default="", alias="generatorURL")
     status: ApiStatus = Field(default_factory=ApiStatus)
+
+
+class ApiAlerts(RootModel[tuple[ApiAlert, ...]]):
+    """The answer of `GET /api/v2/alerts`."""
 
 
 class VersionInfo(Wire):

@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift
 from bot.domain.errors import Unreadable
 from bot.kit.drift import NAMES, About, about, beyond, in_words, only_drifted, worst
+from bot.kit.http import HttpFactory
 from bot.kit.parsing import as_text, fingerprint_of, link, read_value
 from bot.ports.clock import Clock
 from bot.ports.systems import AlertSource, Delivery
@@ -179,7 +180,7 @@ def _drift_alert(
     )
 
 
-def build(settings: Settings, http: object, clock: Clock) -> CloudEvents:
+def build(settings: Settings, http: HttpFactory, clock: Clock) -> CloudEvents:
     """Nothing is asked, so nothing but the settings is needed."""
     del http, clock
     return CloudEvents(settings)

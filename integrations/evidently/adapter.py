@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift
 from bot.domain.errors import Unreadable
 from bot.kit.drift import NAMES, About, about, in_words, only_drifted
+from bot.kit.http import HttpFactory
 from bot.kit.parsing import Moment, Wire, fingerprint_of, link, read_json, read_value
 from bot.ports.clock import Clock
 from bot.ports.systems import AlertSource, Delivery
@@ -164,7 +165,7 @@ def _first(metadata: Mapping[str, str], tags: Mapping[str, str], *names: str) ->
     )
 
 
-def build(settings: Settings, http: object, clock: Clock) -> Evidently:
+def build(settings: Settings, http: HttpFactory, clock: Clock) -> Evidently:
     """Nothing is asked, so nothing but the settings is needed."""
     del http, clock
     return Evidently(settings)

@@ -6,12 +6,23 @@ from urllib.parse import urlsplit
 
 from bot.domain.alert import Alert, AlertStatus, Reading
 from bot.domain.errors import Forged, Unreadable
+from bot.kit.http import Http, HttpFactory
+from bot.kit.httpauth import bearer
 from bot.kit.parsing import fingerprint_of, link, read_json, read_value
 from bot.kit.signatures import fresh, hmac_sha256, same
 from bot.ports.clock import Clock
-from bot.ports.systems import AlertSource, Delivery
+from bot.ports.systems import AlertPoll, AlertSource, Delivery, Health
 from integrations.grafana.manifest import Settings
-from integrations.grafana.wire import Legacy, LegacyState, Webhook, WebhookAlert
+from integrations.grafana.wire import (
+    ApiAlert,
+    ApiAlerts,
+    Legacy,
+    LegacyState,
+    MeasuredValues,
+    ServerHealth,
+    Webhook,
+    WebhookAlert,
+)
 
 SLUG = "grafana"
 NAMELESS = "unnamed alert"
@@ -190,7 +201,63 @@ def _site(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def build(settings: Settings, http: object, clock: Clock) -> Grafana:
-    """What these settings allow: with `url` it can be asked, too."""
-    del http, clock
-    return Grafana(settings)
+# ---------------------------------------------------------------- asking
+
+
+class PolledGrafana(Grafana, AlertPoll, Health):
+    """Can be asked as well: what it says now has the identity that its deliveries have."""
+
+    def __init__(self, settings: Settings, http: Http, clock: Clock) -> None:
+        super().__init__(settings)
+        self._http = http
+        self._clock = clock
+
+    async def firing(self) -> Sequence[Alert]:
+        """What fires and is neither silenced nor inhibited. Raises IntegrationErrors."""
+        wanted = {"active": True, "silenced": False, "inhibited": False}
+        answer = await self._http.get_json("/api/alertmanager/grafana/api/v2/alerts", wanted)
+        alerts = read_value(ApiAlerts, answer, SLUG).root
+        return tuple(self._from_api(alert) for alert in alerts if alert.status.state != "suppressed")
+
+    def _from_api(self, alert: ApiAlert) -> Alert:
+        labels, annotations = _public(alert.labels), _public(alert.annotations)
+        name = labels.get("alertname", "") or NAMELESS
+        value_string = alert.annotations.get("__value_string__", "")
+        return Alert(
+            source=SLUG,
+            instance=self._instance,
+            fingerprint=alert.fingerprint,
+            name=name,
+            status=AlertStatus.FIRING,
+            starts_at=alert.starts_at or self._clock.now(),
+            labels=labels,
+            annotations=annotations,
+            reading=_reading(_values(alert.annotations), value_string, name, annotations),
+            url=link(alert.generator_url),
+            monitoring_fault=_is_fault(name, annotations),
+        )
+
+    async def probe(self) -> str:
+        """Its release, and how much fires."""
+        health = read_value(ServerHealth, await self._http.get_json("/api/health"), SLUG)
+        count = len(await self.firing())
+        return f"Grafana {health.version[:40] or '(release not told)'}, {count} alerts fire"
+
+
+def _public(texts: Mapping[str, str]) -> Mapping[str, str]:
+    """Deliveries leave out what is named `__x__`; so do we, or the two would differ."""
+    return {name: text for name, text in texts.items() if not (name.startswith("__") and name.endswith("__"))}
+
+
+def _values(annotations: Mapping[str, str]) -> Mapping[str, float | None]:
+    try:
+        return read_value(MeasuredValues, {"values": read_json(annotations.get("__values__", "{}"), SLUG)}, SLUG).values
+    except Unreadable:
+        return {}
+
+
+def build(settings: Settings, http: HttpFactory, clock: Clock) -> Grafana:
+    """What these settings allow: with `url` and `token` it can be asked, too."""
+    if not settings.url or settings.token is None:
+        return Grafana(settings)
+    return PolledGrafana(settings, http(settings.url, system=SLUG, auth=bearer(settings.token)), clock)

@@ -1,6 +1,8 @@
 """What Grafana Alerting can do for the bot and what the bot must know about it."""
 
-from pydantic import Field, SecretStr
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from bot.kit.signatures import SenderSettings
 from bot.ports.manifest import Capability, Level, Manifest
@@ -50,6 +52,12 @@ class Settings(SenderSettings):
         "deliveries (`root_url`).",
         max_length=200,
     )
+
+    @model_validator(mode="after")
+    def _asking_needs_both(self) -> Self:
+        if bool(self.url) != (self.token is not None):
+            raise ValueError("url and token belong together: Grafana answers nobody without a token")
+        return self
 
 
 MANIFEST = Manifest(

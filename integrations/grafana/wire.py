@@ -6,7 +6,7 @@ Field names from Grafana's documentation of the webhook notifier and of legacy n
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, RootModel
 
 from bot.kit.parsing import Moment, Number, Text, Texts, Wire
 
@@ -109,8 +109,17 @@ class ApiAlert(Wire):
     status: ApiStatus = Field(default_factory=ApiStatus)
 
 
-class Health(Wire):
+class ApiAlerts(RootModel[tuple[ApiAlert, ...]]):
+    """The answer of `GET /api/alertmanager/grafana/api/v2/alerts`."""
+
+
+class MeasuredValues(Wire):
+    """The annotation `__values__`, which is JSON in a text."""
+
+    values: Values = Field(default_factory=dict)
+
+
+class ServerHealth(Wire):
     """`GET /api/health`, which asks for no permission."""
 
     version: Text = ""
-    database: Text = ""

@@ -3,13 +3,16 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from bot.domain.alert import Alert, AlertStatus
-from bot.domain.errors import Forged, Unreadable
-from integrations.alertmanager.adapter import Alertmanager
+from bot.domain.errors import Forged, Refused, Unauthorized, Unreachable, Unreadable
+from bot.ports.clock import SystemClock
+from integrations.alertmanager.adapter import Alertmanager, PolledAlertmanager, build
 from integrations.alertmanager.manifest import Settings
+from tests.integrations.answering import Answering, answer
 from tests.integrations.deliveries import NOW, delivery, load
 
 SOURCE = Alertmanager(Settings())
@@ -174,3 +177,89 @@ def test_five_thousand_alerts_are_read_in_time() -> None:
     begun = datetime.now(UTC)
     assert len({a.fingerprint for a in SOURCE.alerts(raw)}) == 5_000
     assert datetime.now(UTC) - begun < timedelta(seconds=5)
+
+
+# ---------------------------------------------------------------- asking
+
+ALERTS = "/api/v2/alerts"
+STATUS = "/api/v2/status"
+
+
+def asked(system: Answering, **more: object) -> PolledAlertmanager:
+    adapter = build(
+        Settings.model_validate({"url": "http://alertmanager:9093/", **more}), system.clients(), SystemClock()
+    )
+    assert isinstance(adapter, PolledAlertmanager)
+    return adapter
+
+
+async def test_what_fires_now_is_known_as_its_delivery_would_be() -> None:
+    system = Answering({ALERTS: (200, answer("alertmanager", "alerts_active"))})
+    poll = asked(system)
+    (found,) = await poll.firing()
+    (told,) = poll.alerts(load("alertmanager", "first_firing"))
+    assert (found.source, found.instance, found.fingerprint) == (told.source, told.instance, told.fingerprint)
+    assert (found.name, found.labels, found.url) == (told.name, told.labels, told.url)
+    assert found.status is AlertStatus.FIRING
+    assert found.ends_at is None
+    assert system.asked[0].url.params["silenced"] == "false"
+
+
+async def test_what_is_silenced_does_not_count() -> None:
+    system = Answering({ALERTS: (200, answer("alertmanager", "alerts_silenced"))})
+    assert list(await asked(system).firing()) == []
+
+
+async def test_credentials_of_the_api_are_not_those_of_deliveries() -> None:
+    system = Answering({ALERTS: (200, [])})
+    await asked(system, bearer_token="for-deliveries").firing()
+    await asked(system, api_token="for-asking").firing()
+    await asked(system, api_user="bot", api_password="pass").firing()
+    sent = [request.headers.get("authorization") for request in system.asked]
+    assert sent == [None, "Bearer for-asking", "Basic Ym90OnBhc3M="]
+
+
+async def test_the_doctor_sees_release_and_count() -> None:
+    status = {"versionInfo": {"version": "0.25.0"}, "cluster": {}}
+    system = Answering({STATUS: (200, status), ALERTS: (200, answer("alertmanager", "alerts_active"))})
+    assert await asked(system).probe() == "Alertmanager 0.25.0, 1 alerts fire"
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ((200, {"not": "a list"}), Unreadable),
+        ((200, [{"labels": {}}]), Unreadable),
+        ((200, b"<html><title>Log in</title>"), Unreadable),
+        ((401, {"message": "token s3cret-token-xyz is wrong"}), Unauthorized),
+        ((503, "starting"), Unreachable),
+        ((302, ""), Refused),
+        (httpx.ConnectError("refused"), Unreachable),
+    ],
+)
+async def test_what_can_go_wrong_when_asking(
+    given: tuple[int, object] | httpx.TransportError, error: type[Exception]
+) -> None:
+    poll = asked(Answering({ALERTS: given}), api_token="s3cret-token-xyz")
+    with pytest.raises(error) as caught:
+        await poll.firing()
+    assert "s3cret-token-xyz" not in str(caught.value)
+
+
+def test_without_an_address_nothing_is_asked() -> None:
+    adapter = build(Settings(), Answering({}).clients(), SystemClock())
+    assert not isinstance(adapter, PolledAlertmanager)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "alertmanager:9093"},
+        {"url": "http://a", "api_user": "u"},
+        {"url": "http://a", "api_token": "t", "api_user": "u", "api_password": "p"},
+        {"api_token": "t"},
+    ],
+)
+def test_settings_that_contradict_themselves(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Settings.model_validate(wrong)

@@ -4,12 +4,14 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from bot.domain.alert import Alert, AlertStatus, Reading
-from bot.domain.errors import Forged, Unreadable
-from integrations.grafana.adapter import Grafana
+from bot.domain.errors import Forged, Unauthorized, Unreadable
+from bot.ports.clock import SystemClock
+from integrations.grafana.adapter import Grafana, PolledGrafana, build
 from integrations.grafana.manifest import Settings
+from tests.integrations.answering import Answering, answer
 from tests.integrations.deliveries import NOW, ROOT, delivery, load
 
 SOURCE = Grafana(Settings())
@@ -187,3 +189,68 @@ def test_every_configured_check_must_pass() -> None:
             both.verify(delivery(body, headers={k: v for k, v in good.items() if k != missing}))
     assert Grafana(Settings()).verify(delivery(body)) is False
     assert Grafana(Settings(bearer_token=SecretStr("t"))).verify(delivery(body, headers={"Authorization": "Bearer t"}))
+
+
+# ---------------------------------------------------------------- asking
+
+ALERTS = "/api/alertmanager/grafana/api/v2/alerts"
+
+
+def asked(system: Answering) -> PolledGrafana:
+    settings = Settings.model_validate({"url": "https://grafana.example.com/", "token": "glsa_of_test_only"})
+    adapter = build(settings, system.clients(), SystemClock())
+    assert isinstance(adapter, PolledGrafana)
+    return adapter
+
+
+async def test_what_fires_now_is_known_as_its_delivery_would_be() -> None:
+    system = Answering({ALERTS: (200, answer("grafana", "alerts"))})
+    poll = asked(system)
+    (found,) = await poll.firing()
+    (told,) = poll.alerts(load("grafana", "own_drift_firing"))
+    same = (
+        "source",
+        "instance",
+        "fingerprint",
+        "name",
+        "status",
+        "starts_at",
+        "labels",
+        "reading",
+        "url",
+        "monitoring_fault",
+    )
+    assert {name: getattr(found, name) for name in same} == {name: getattr(told, name) for name in same}
+    assert set(found.annotations) == {"summary", "threshold"}
+    assert system.asked[0].headers["authorization"] == "Bearer glsa_of_test_only"
+
+
+async def test_the_doctor_sees_release_and_count() -> None:
+    system = Answering({"/api/health": (200, {"version": "12.1.0", "database": "ok"}), ALERTS: (200, [])})
+    assert await asked(system).probe() == "Grafana 12.1.0, 0 alerts fire"
+
+
+@pytest.mark.parametrize("values", ["", "no json", "[1]", '{"A": "x"}', "[" * 1_000])
+async def test_values_that_are_none_are_left_out(values: str) -> None:
+    alert = {
+        "fingerprint": "f",
+        "labels": {"alertname": "A"},
+        "annotations": {"__values__": values},
+        "startsAt": "2026-11-23T01:00:00Z",
+    }
+    (found,) = await asked(Answering({ALERTS: (200, [alert])})).firing()
+    assert found.reading is None
+    assert found.annotations == {}
+
+
+@pytest.mark.parametrize(("given", "error"), [((403, {"message": "no"}), Unauthorized), ((200, {"a": 1}), Unreadable)])
+async def test_what_can_go_wrong_when_asking(given: tuple[int, object], error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        await asked(Answering({ALERTS: given})).firing()
+    assert "glsa_of_test_only" not in str(caught.value)
+
+
+def test_address_and_token_belong_together() -> None:
+    for wrong in ({"url": "http://g"}, {"token": "t"}, {"url": "ftp://g", "token": "t"}):
+        with pytest.raises(ValidationError):
+            Settings.model_validate(wrong)
