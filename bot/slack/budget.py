@@ -1,4 +1,4 @@
-"""Slack's limits, kept by us: one post a second and channel, fifty edits a minute and workspace, and what a 429 said."""
+"""Slack's limits, kept by us: a post a second and channel, fifty edits a minute, and what a 429 said."""
 
 from collections import deque
 from datetime import datetime, timedelta

@@ -82,8 +82,8 @@ class Projector:
                 self.fault = error.what
                 _log.exception("projector")
                 more = False
-            except Exception:
-                # The edge of a background job: it must go on, and readiness says that something is wrong.
+            except Exception:  # noqa: BLE001 - the edge of a background job
+                # It must go on, and readiness says that something is wrong.
                 self.fault = "the projector met an unexpected error; see the log"
                 _log.exception("projector")
                 more = False

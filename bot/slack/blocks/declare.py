@@ -44,7 +44,8 @@ def modal(models: Sequence[str], place: str, title: str = "") -> dict[str, Any]:
                 "block_id": SEVERITY,
                 "label": _plain("Severity"),
                 "element": {
-                    "type": "static_select", "action_id": SEVERITY, "options": severities, "initial_option": severities[2],
+                    "type": "static_select", "action_id": SEVERITY,
+                    "options": severities, "initial_option": severities[2],
                 },
             },
         ],

@@ -1,0 +1,1 @@
+"""Payload → use case → reply, and nothing else. Everything is acknowledged before anything is done."""

@@ -1,0 +1,76 @@
+"""The Slack side as a whole: built here, started and stopped by the composition root."""
+
+from collections.abc import Awaitable, Callable
+
+from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
+from slack_bolt.app.async_app import AsyncApp
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.ports.clock import Clock
+from bot.ports.store import Store
+from bot.slack.connection import Connection, SlackSettings
+from bot.slack.listeners import interactions
+from bot.slack.listeners.edge import Edge
+from bot.slack.listeners.messages import SlackEvents
+from bot.slack.projector import Projector
+from bot.usecases.desk import Desk
+from bot.usecases.setup import Setup
+
+
+class SlackSide:
+    """Listeners, connection and projector. The projector can be nudged before anything is connected."""
+
+    def __init__(self, settings: SlackSettings, store: Store, setup: Setup, clock: Clock) -> None:
+        self._settings = settings
+        self._store = store
+        self._connection = Connection(settings, clock)
+        self._projector = Projector(store, setup, self._connection, clock)
+        self._edge: Edge | None = None
+        self._handler: AsyncSlackRequestHandler | None = None
+
+    def nudge(self) -> None:
+        """There is something new to show."""
+        self._projector.nudge()
+
+    async def start(self, desk: Desk) -> None:
+        """Connect in the background; that Slack is away stops nothing else."""
+        client = await self._connection.open()
+        app = AsyncApp(
+            client=client,
+            token=self._settings.bot_token,
+            signing_secret=self._settings.signing_secret or None,
+            request_verification_enabled=self._settings.mode == "http",
+        )
+        edge = Edge(desk, lambda: self._connection.client)
+        self._edge = edge
+        events = SlackEvents(edge, self._store)
+        events.register(app)
+        interactions.register(app, edge)
+        self._handler = AsyncSlackRequestHandler(app)
+        await self._connection.connect(app)
+        await self._projector.start()
+        edge.go(events.catch_up())
+
+    async def stop(self) -> None:
+        """Finish what is being answered, then let go."""
+        if self._edge is not None:
+            await self._edge.finish()
+        await self._projector.stop()
+        await self._connection.close()
+
+    def fault(self) -> str | None:
+        """What is wrong, for readiness."""
+        return self._connection.fault or self._projector.fault
+
+    @property
+    def http_handler(self) -> Callable[[Request], Awaitable[Response]] | None:
+        """What answers `POST /slack/events` in HTTP mode."""
+        if self._settings.mode != "http":
+            return None
+        return self._handle
+
+    async def _handle(self, request: Request) -> Response:
+        if self._handler is None:
+            return Response(status_code=503)
+        return await self._handler.handle(request)
