@@ -1,4 +1,4 @@
-"""Slack events: 📌 on a message, App Home, being mentioned. Each is persisted before it is handled, and handled once."""
+"""Slack events: 📌 on a message, App Home, a mention. Each is persisted before it is handled, and handled once."""
 
 import json
 import logging
