@@ -136,7 +136,7 @@ class Member(Section):
     slack: SlackUser | None = Field(
         None,
         title="Slack member id",
-        description="`U…`. Without it the person can't be mentioned, page or approve in Slack.",
+        description="`U…`. Without it the person can't be mentioned, paged or recognised in Slack.",
     )
     email: Annotated[str, matching(r"[^@\s]+@[^@\s]+", "an e-mail address", "write name@host")] | None = Field(
         None, title="E-mail address", description="Used to find the person in other systems."
