@@ -62,11 +62,11 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         raise typer.Exit(130) from None
 
 
-def _load(config: Path | None) -> Loaded:
+def _load(config: Path | None, *, secrets: bool = True) -> Loaded:
     found = config
     if found is None and Path("mlops-bot.yaml").exists():
         found = Path("mlops-bot.yaml")
-    return load(found, os.environ, integrations=program.integration_slugs())
+    return load(found, os.environ, schemas=program.settings_classes(), secrets=secrets)
 
 
 def _not_built(what: str) -> NoReturn:
@@ -102,15 +102,14 @@ def sandbox(port: Annotated[int, typer.Option(help="Where the browser page is.")
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check configuration, RACI table, routing and runbooks; every fault as FILE:LINE, what, and what to do."""
     try:
-        loaded = _load(config)
-        program.check_integrations(loaded)
+        loaded = _load(config, secrets=False)
     except ConfigFaults as faults:
         if as_json:
             typer.echo(json.dumps([str(line) for line in str(faults).splitlines()], ensure_ascii=False))
             raise typer.Exit(1) from None
         raise
-    for line in loaded.warnings:
-        typer.echo(line)
+    for finding in loaded.findings:
+        typer.echo(str(finding))
     typer.echo(f"ok: {loaded.setup.origin}: {len(loaded.setup.bindings)} models, {len(loaded.setup.runbooks)} runbooks")
 
 
@@ -227,4 +226,3 @@ def integrations(config: ConfigOption = None, as_json: JsonOption = False) -> No
         typer.echo(program.integrations_json(_load(config)))
         return
     show(reply)
-

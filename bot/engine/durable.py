@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import sqlalchemy as sa
+import sqlalchemy.exc
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -74,6 +75,16 @@ class Engine:
         )
         self._client = await asyncio.to_thread(DBOSClient, system_database_url=self._url)
 
+    async def attach(self) -> None:
+        """Only hand in work, for a process that lives next to the bot (the command line); the bot carries it out."""
+        self._client = await asyncio.to_thread(DBOSClient, system_database_url=self._url, lazy=True)
+
+    async def detach(self) -> None:
+        """Let go of what `attach` has taken."""
+        if self._client is not None:
+            await asyncio.to_thread(self._client.destroy)
+            self._client = None
+
     async def stop(self) -> None:
         """Let go at once: what was going on is continued at the next start, here or elsewhere."""
         if self._client is not None:
@@ -97,7 +108,14 @@ class Engine:
         }
         if delay is not None:
             options["delay_seconds"] = delay.total_seconds()
-        self._client.enqueue_in_transaction(session, options, ref)
+        try:
+            self._client.enqueue_in_transaction(session, options, ref)
+        except sa.exc.DatabaseError as error:
+            raise BotError(
+                "The durable engine's tables can't be used.",
+                not_done="Nothing was changed.",
+                next_step="Start the bot once (mlops-bot serve); it creates them.",
+            ) from error
 
     async def continue_work_of(self, replica: str) -> int:
         """Continue what a dead replica was doing; gives the number of stories."""

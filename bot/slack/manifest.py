@@ -43,7 +43,9 @@ def build(*, mode: Literal["socket", "http"], base_url: str) -> dict[str, Any]:
             "background_color": "#1f2430",
         },
         "features": {
-            "app_home": {"home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": False},
+            "app_home": {
+                "home_tab_enabled": True, "messages_tab_enabled": True, "messages_tab_read_only_enabled": False,
+            },
             "bot_user": {"display_name": "mlops", "always_online": True},
             "shortcuts": [
                 {

@@ -1,0 +1,475 @@
+"""The composition root: the only module that knows everything. It builds, starts and stops; it decides nothing."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from pydantic import BaseModel, SecretStr
+
+from bot import catalog as catalogs
+from bot.config.loader import Loaded
+from bot.config.settings import SlackMode
+from bot.domain.errors import BadInput, BotError, IntegrationError
+from bot.engine.durable import Engine
+from bot.engine.replicas import Heartbeat
+from bot.jobs import Job, Jobs
+from bot.kit.http import HttpClients
+from bot.ports import systems as ports
+from bot.ports.clock import Clock, SystemClock
+from bot.ports.store import Transaction
+from bot.slack.connection import SlackSettings
+from bot.slack.doctor import examine
+from bot.slack.manifest import manifest as slack_manifest
+from bot.slack.side import SlackSide
+from bot.store.sqlstore import SqlStore
+from bot.usecases import digest as digests
+from bot.usecases import operate, summaries
+from bot.usecases.clockwork import Clockwork
+from bot.usecases.desk import Desk
+from bot.usecases.execute import Executor
+from bot.usecases.export import verify_chain
+from bot.usecases.grammar import number
+from bot.usecases.ingest import Intake
+from bot.usecases.live import look_at_models
+from bot.usecases.reconcile import reconcile
+from bot.usecases.reply import Bullets, Reply, Table, Tone, say
+from bot.usecases.systems import Systems
+from bot.web import WebParts, build_web
+
+INTEGRATIONS = "integrations"
+TOKEN_FILE = "mlops-bot.token"  # noqa: S105 - a file's name
+TIMERS_EVERY = timedelta(seconds=1)
+RECONCILE_EVERY = timedelta(seconds=30)
+LOOK_EVERY = timedelta(seconds=30)
+
+_log = logging.getLogger("bot")
+
+
+# ---------------------------------------------------------------- integrations
+
+
+def settings_classes() -> Mapping[str, type[BaseModel]]:
+    """The settings class of every integration that is present, for the configuration's checks."""
+    return {slug: m.settings for slug, m in catalogs.Catalog.discover(INTEGRATIONS).manifests.items()}
+
+
+def connect(loaded: Loaded, http: HttpClients, clock: Clock) -> Systems:
+    """Build the adapters of everything that is configured, and of what needs no settings."""
+    catalog = catalogs.Catalog.discover(INTEGRATIONS)
+    built: dict[str, object] = {}
+    for slug, manifest in catalog.manifests.items():
+        raw = _raw(loaded, slug)
+        if raw is None and not manifest.keyless:
+            continue
+        built[slug] = catalog.build(slug, raw or {}, lambda _manifest, _settings: http, clock)
+    return Systems(
+        sources=catalogs.having(built, ports.AlertSource),
+        polls=catalogs.having(built, ports.AlertPoll),
+        registries=catalogs.having(built, ports.Registry),
+        servings=catalogs.having(built, ports.Serving),
+        deployers=catalogs.having(built, ports.Deployer),
+        feeds=catalogs.having(built, ports.ChangeFeed),
+        health=catalogs.having(built, ports.Health),
+        guarantees={slug: catalog.manifests[slug].guarantees for slug in built},
+        cannot={slug: catalog.manifests[slug].cannot for slug in built},
+    )
+
+
+def _raw(loaded: Loaded, slug: str) -> Mapping[str, object] | None:
+    settings = loaded.integrations.get(slug)
+    return None if settings is None else {name: getattr(settings, name) for name in settings.model_fields_set}
+
+
+# ---------------------------------------------------------------- the parts
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What works without Slack and without HTTP: enough for the command line."""
+
+    loaded: Loaded
+    clock: Clock
+    store: SqlStore
+    engine: Engine
+    http: HttpClients
+    systems: Systems
+
+
+@contextlib.asynccontextmanager
+async def core(loaded: Loaded, *, serve: bool) -> AsyncIterator[Core]:
+    """Open the store, connect the integrations; with `serve` the engine is the caller's to launch and stop."""
+    clock = SystemClock()
+    url = loaded.settings.database.url
+    engine = Engine(url, replica(loaded))
+    engine.register(operate.EXECUTE, _nobody)
+    store = SqlStore(url, clock, engine.start_work)
+    http = HttpClients()
+    systems = connect(loaded, http, clock)
+    await store.open()
+    try:
+        if not serve:
+            await engine.attach()
+        yield Core(loaded, clock, store, engine, http, systems)
+    finally:
+        if not serve:
+            await engine.detach()
+        await store.close()
+        await http.aclose()
+
+
+async def _nobody(number_: int, steps: object) -> None:
+    """Stands where the executor will be: the command line only hands work in."""
+    raise BotError(f"operation {number_} was started in a process that carries out nothing ({steps!r})")
+
+
+def replica(loaded: Loaded) -> str:
+    """This process's name among those that share the database: the same after a restart, another beside it."""
+    return f"{socket.gethostname()}:{loaded.settings.web.port}"
+
+
+def _desk(parts: Core, nudge: Any) -> Desk:
+    return Desk(
+        parts.store, parts.loaded.setup, parts.systems, parts.clock,
+        nudge=nudge, doctor=lambda: diagnose(parts),
+    )  # fmt: skip
+
+
+# ---------------------------------------------------------------- serve
+
+
+async def serve(loaded: Loaded) -> None:
+    """Run until SIGINT or SIGTERM, or until another replica has taken over."""
+    _logging()
+    _say_findings(loaded)
+    token = web_token(loaded)
+    listening = listen(loaded.settings.web.host, loaded.settings.web.port)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stopping.set)
+    async with core(loaded, serve=True) as parts, running(parts, token, listening) as heartbeat:
+        lost = asyncio.create_task(heartbeat.lost.wait())
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({lost, stop}, return_when=asyncio.FIRST_COMPLETED)
+        lost.cancel()
+        stop.cancel()
+        if heartbeat.lost.is_set():
+            _log.critical("another replica has taken over; this one ends without touching anything more")
+            os._exit(3)
+    _log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIterator[Heartbeat]:
+    """Everything of a serving process, started in order and stopped in the reverse one."""
+    setup, store, clock = parts.loaded.setup, parts.store, parts.clock
+    slack = SlackSide(slack_settings(parts.loaded), store, setup, clock)
+    heartbeat = Heartbeat(store, clock, replica(parts.loaded), parts.engine.continue_work_of)
+    executor = Executor(store, setup, parts.systems, clock, heartbeat, slack.nudge)
+    clockwork = Clockwork(store, setup, parts.systems, clock, slack.nudge)
+    jobs = Jobs(store, clock, _jobs(parts, clockwork, slack))
+    web = _web(parts, token, slack)
+    async with contextlib.AsyncExitStack() as stack:
+        await heartbeat.start()
+        stack.push_async_callback(heartbeat.stop)
+        parts.engine.register(operate.EXECUTE, executor.story)
+        await parts.engine.launch()
+        stack.push_async_callback(parts.engine.stop)
+        server = await _start_web(web, listening)
+        stack.push_async_callback(_stop_web, server)
+        await slack.start(_desk(parts, slack.nudge))
+        stack.push_async_callback(slack.stop)
+        await jobs.start()
+        stack.push_async_callback(jobs.stop)
+        host, port = listening.getsockname()[:2]
+        _log.info("serving on http://%s:%s (%s)", host, port, setup.origin)
+        yield heartbeat
+
+
+def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide) -> list[Job]:
+    setup, store, systems, clock = parts.loaded.setup, parts.store, parts.systems, parts.clock
+
+    async def look() -> None:
+        await look_at_models(store, setup, systems, clock)
+
+    async def ask() -> None:
+        for result in await reconcile(store, setup, systems, clock, slack.nudge):
+            if result.fault:
+                _log.warning("%s could not be asked what fires: %s", result.source, result.fault)
+
+    async def due() -> None:
+        await clockwork.timers()
+
+    jobs = [Job.every("timers", TIMERS_EVERY, due), Job.every("look", LOOK_EVERY, look)]
+    if systems.polls:
+        jobs.append(Job.every("reconcile", RECONCILE_EVERY, ask))
+    makers = {"daily": clockwork.daily_digest, "maturity": clockwork.maturity_digest}
+    for kind, schedule in setup.digests.items():
+        if schedule.enabled and kind in makers:
+            jobs.append(Job.cron(f"digest:{kind}", schedule.cron, schedule.zone, makers[kind], catch_up=True))
+    return jobs
+
+
+def _web(parts: Core, token: str, slack: SlackSide) -> Any:
+    setup = parts.loaded.setup
+    web = parts.loaded.settings.web
+    return build_web(
+        WebParts(
+            intake=Intake(parts.store, setup, slack.nudge),
+            store=parts.store,
+            setup=setup,
+            systems=parts.systems,
+            clock=parts.clock,
+            token=token,
+            readiness={"slack": slack.fault},
+            slack_events=slack.http_handler,
+            base_url=str(web.base_url or f"http://{web.host}:{web.port}"),
+            signing_key=hashlib.sha256(b"incident links " + token.encode()).digest(),
+        )
+    )
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its own signal handling: the process has one already."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        yield
+
+
+async def _start_web(app: Any, listening: socket.socket) -> tuple[_Server, asyncio.Task[None]]:
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3, server_header=False
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listening]), name="web")
+    while not server.started and not task.done():
+        await asyncio.sleep(0.01)
+    if task.done():
+        task.result()
+    return server, task
+
+
+async def _stop_web(running_: tuple[_Server, asyncio.Task[None]]) -> None:
+    server, task = running_
+    server.should_exit = True
+    await task
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else is started. Raises BadInput when somebody has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        raise BadInput(
+            f"Port {port} on {host} can't be used: {error.strerror}.",
+            not_done="The bot was not started.",
+            next_step="Set another one with MLOPS_BOT_WEB__PORT, or stop the program that has it.",
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+def web_token(loaded: Loaded) -> str:
+    """The configured bearer token; on loopback one is made at first start, and it is said where it is."""
+    given: SecretStr | None = loaded.settings.web.token
+    if given is not None:
+        return given.get_secret_value()
+    path = Path(TOKEN_FILE)
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        pass
+    token = secrets.token_urlsafe(32)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(token + "\n")
+    _log.warning("a bearer token for /alerts and /api was made: it is in %s", path.resolve())
+    return token
+
+
+def slack_settings(loaded: Loaded) -> SlackSettings:
+    """What the Slack side needs. Raises BadInput that names what is missing."""
+    slack = loaded.settings.slack
+    missing = slack.missing()
+    if missing:
+        raise BadInput(
+            f"Slack can't be connected: {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set.",
+            not_done="The bot was not started.",
+            next_step="Set them (docs/slack-setup.md), or try it without an account: make demo",
+        )
+    return SlackSettings(
+        bot_token=_reveal(slack.bot_token),
+        app_token=_reveal(slack.app_token),
+        signing_secret=_reveal(slack.signing_secret),
+        api_url=str(slack.api_url),
+        mode="http" if slack.mode is SlackMode.HTTP else "socket",
+    )
+
+
+def _reveal(secret: SecretStr | None) -> str:
+    return secret.get_secret_value() if secret is not None else ""
+
+
+def _logging() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
+    )
+    for noisy in ("httpx", "slack_bolt", "slack_sdk", "apscheduler", "uvicorn", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _say_findings(loaded: Loaded) -> None:
+    for finding in loaded.findings:
+        _log.warning("%s", finding)
+
+
+# ---------------------------------------------------------------- one-off commands
+
+
+async def do(loaded: Loaded, command: str, person: str) -> Reply:
+    """Any /mlops command without Slack."""
+    by = loaded.setup.people.find(person)
+    if by is None:
+        known = ", ".join(loaded.setup.people.ids) or "nobody"
+        raise BadInput(
+            f"There is no person “{person[:60]}”.", not_done="Nothing was done.", next_step=f"There are: {known}."
+        )
+    async with core(loaded, serve=False) as parts:
+        return await _desk(parts, lambda: None).command(command, by)
+
+
+async def export(loaded: Loaded, incident: str, fmt: str) -> Reply:
+    """A timeline as a file."""
+    ref = _incident(incident)
+    async with core(loaded, serve=False) as parts:
+        by = loaded.setup.person("command line")
+        return await summaries.export(parts.store, loaded.setup, parts.clock, ref, fmt, by)
+
+
+async def verify(loaded: Loaded, what: str | None) -> Reply:
+    """Whether one timeline, or all, are intact; the first broken entry is named."""
+    wanted = None if what is None else _incident(what)
+
+    def look(tx: Transaction) -> Reply:
+        numbers = [head.incident for head in tx.timeline.heads()] if wanted is None else [wanted]
+        for ref in numbers:
+            found = verify_chain(tx.timeline.of(ref))
+            if not found.intact:
+                return say(f"BROKEN: INC-{ref}: {found.what}", tone=Tone.REFUSED)
+        if wanted is not None and not tx.timeline.of(wanted):
+            return say(f"There is no INC-{wanted}.", tone=Tone.REFUSED)
+        count = sum(len(tx.timeline.of(ref)) for ref in numbers)
+        return say(f"intact: {len(numbers)} timelines, {count} entries", tone=Tone.DONE)
+
+    async with core(loaded, serve=False) as parts:
+        return await parts.store.read(look)
+
+
+def _incident(word: str) -> int:
+    ref = number(word, "INC")
+    if ref is None:
+        raise BadInput(f"“{word[:40]}” is no incident.", not_done="Nothing was done.", next_step="They read INC-42.")
+    return ref
+
+
+async def digest(loaded: Loaded, kind: str, *, post: bool) -> Reply:
+    """A digest, made now; with `post` also wanted in its channel."""
+    async with core(loaded, serve=False) as parts:
+        reply = await summaries.digest(parts.store, loaded.setup, parts.systems, parts.clock, kind)
+        if post:
+            await parts.store.write(lambda tx: digests.post(tx, loaded.setup, kind, reply, tx.now))
+        return reply
+
+
+async def doctor(loaded: Loaded) -> Reply:
+    """Live checks of Slack and every integration."""
+    async with core(loaded, serve=False) as parts:
+        return await diagnose(parts)
+
+
+async def diagnose(parts: Core) -> Reply:
+    """The doctor's report."""
+    lines: list[tuple[bool, str]] = []
+    try:
+        settings = slack_settings(parts.loaded)
+    except BadInput as error:
+        lines.append((False, f"Slack: {error.what} {error.next_step}"))
+    else:
+        for finding in await examine(settings, parts.loaded.setup):
+            lines.append((finding.ok, f"{finding.name}: {finding.text} {finding.fix}".strip()))
+    for slug, adapter in parts.systems.health.items():
+        try:
+            lines.append((True, f"{slug}: {await adapter.probe()}"))
+        except IntegrationError as error:
+            lines.append((False, f"{slug}: {error}"))
+    sick = [text for ok, text in lines if not ok]
+    title = f"{len(sick)} of {len(lines)} checks need attention" if sick else f"all {len(lines)} checks are ok"
+    items = tuple(f"{'ok' if ok else 'NOT OK'}  {text}" for ok, text in lines)
+    return Reply(title, Tone.FAULT if sick else Tone.DONE, (Bullets(items),))
+
+
+def manifest(loaded: Loaded) -> str:
+    """The Slack app manifest for this configuration."""
+    web = loaded.settings.web
+    mode = "http" if loaded.settings.slack.mode is SlackMode.HTTP else "socket"
+    return slack_manifest(mode=mode, base_url=str(web.base_url or f"http://{web.host}:{web.port}"))
+
+
+def _rows(loaded: Loaded) -> list[catalogs.Row]:
+    catalog = catalogs.Catalog.discover(INTEGRATIONS)
+    configured = {slug: raw for slug in catalog.manifests if (raw := _raw(loaded, slug)) is not None}
+    return catalog.rows(configured, lambda _manifest, _settings: HttpClients(), SystemClock())
+
+
+def integrations(loaded: Loaded) -> Reply:
+    """What is present, configured and capable."""
+    rows = tuple(
+        (
+            row.manifest.slug,
+            row.manifest.name,
+            row.fault or ("yes" if row.configured else "no"),
+            ", ".join(c.value for c in row.capable)
+            or f"({', '.join(sorted(c.value for c in row.manifest.capabilities))})",
+            row.manifest.level.value,
+        )
+        for row in _rows(loaded)
+    )
+    return Reply("Integrations", parts=(Table(("Slug", "System", "Configured", "Can do", "Level"), rows),))
+
+
+def integrations_json(loaded: Loaded) -> str:
+    """The same for machines."""
+    return json.dumps(
+        [
+            {
+                "slug": row.manifest.slug,
+                "name": row.manifest.name,
+                "configured": row.configured,
+                "capabilities": sorted(c.value for c in row.manifest.capabilities),
+                "capable": sorted(c.value for c in row.capable),
+                "level": row.manifest.level.value,
+                "fault": row.fault,
+            }
+            for row in _rows(loaded)
+        ],
+        indent=2,
+    )
