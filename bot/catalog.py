@@ -21,6 +21,9 @@ ENTRY_POINTS = "mlops_bot.integrations"
 
 Port = TypeVar("Port")
 
+Given = Mapping[str, object] | IntegrationSettings
+"""Settings of an integration, raw or checked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -79,27 +82,25 @@ class Catalog:
                 next_step=f"Correct the section integrations.{slug}; its README explains every key.",
             ) from None
 
-    def build(self, slug: str, raw: Mapping[str, object], http: Callable[..., object], clock: Clock) -> object:
+    def build(self, slug: str, given: Given, http: Callable[..., object], clock: Clock) -> object:
         """The integration's adapter, made from its settings; see `having` for what it is capable of.
 
-        `http` makes the client of another system (`bot.kit.http.HttpFactory`). Raises BadInput for wrong settings.
+        `given` are settings that were checked before, or raw ones. `http` makes the client of another system
+        (`bot.kit.http.HttpFactory`). Raises BadInput for wrong settings.
         """
-        settings = self.settings(slug, raw)
+        self.manifest(slug)
+        settings = given if isinstance(given, IntegrationSettings) else self.settings(slug, given)
         return _load(f"{self.packages[slug]}.adapter").build(settings, http, clock)
 
-    def rows(
-        self, configured: Mapping[str, Mapping[str, object]], http: Callable[..., object], clock: Clock
-    ) -> list[Row]:
+    def rows(self, configured: Mapping[str, Given], http: Callable[..., object], clock: Clock) -> list[Row]:
         """What is present, configured and capable, for people. A fault of one hides no other."""
         return [self._row(manifest, configured.get(slug), http, clock) for slug, manifest in self.manifests.items()]
 
-    def _row(
-        self, manifest: Manifest, raw: Mapping[str, object] | None, http: Callable[..., object], clock: Clock
-    ) -> Row:
-        if raw is None and not manifest.keyless:
+    def _row(self, manifest: Manifest, given: Given | None, http: Callable[..., object], clock: Clock) -> Row:
+        if given is None and not manifest.keyless:
             return Row(manifest, configured=False, capable=())
         try:
-            adapter = self.build(manifest.slug, raw or {}, http, clock)
+            adapter = self.build(manifest.slug, given or {}, http, clock)
         except BadInput as error:
             return Row(manifest, configured=True, capable=(), fault=error.what)
         return Row(manifest, configured=True, capable=capabilities(adapter))
