@@ -185,6 +185,8 @@ def _routing(settings: Settings, setup: Setup, raw: Raw) -> None:
             raw.add((*path, "id"), f"{dotted(path)}.id: “{rule.id}” is the name of {first} too", "choose another name")
         seen.setdefault(rule.id, place)
         if not (rule.words or rule.labels or rule.drift or rule.monitoring_fault):
+            if (*path, "words") in raw.tree.places and raw.get((*path, "words")) is None:
+                continue  # its pattern was taken out as faulty
             fix = "give it words, labels, drift or monitoring_fault"
             raw.add(path, f"{dotted(path)}: the rule “{rule.id}” has no condition, so it never fits", fix)
             continue

@@ -55,7 +55,7 @@ def normalise(text: str) -> str:
         )
     if min(days) > max(_MONTH_LENGTHS[month - 1] for month in months):
         raise Unfit(f"“{text[:60]}” never comes: no such day in these months", "choose another day")
-    numbers = [_numbered(part, field) for part, field in zip(parts[:4], _FIELDS[:4], strict=True)]
+    numbers = [_numbered(part, field, text) for part, field in zip(parts[:4], _FIELDS[:4], strict=True)]
     named = "*" if parts[4] == "*" else ",".join(_DAYS[day] for day in sorted({day % 7 for day in weekdays}))
     return " ".join([*numbers, named])
 
@@ -86,6 +86,13 @@ def _number(word: str, field: _Field, text: str) -> int:
     raise Unfit(what, _EXAMPLE)
 
 
-def _numbered(part: str, field: _Field) -> str:
-    """Months as numbers: one spelling for every scheduler."""
-    return re.sub(r"[a-z]+", lambda m: str(field.words.index(m.group(0)) + 1), part)
+def _numbered(part: str, field: _Field, text: str) -> str:
+    """The same field in numbers; steps are written out, because schedulers differ in what they take after a slash."""
+    pieces: list[str] = []
+    for piece in part.split(","):
+        plain = piece.startswith("*/") and int(piece[2:]) <= field.high - field.low
+        if "/" in piece and not plain:
+            pieces.extend(str(value) for value in sorted(_values(piece, field, text)))
+        else:
+            pieces.append(re.sub(r"[a-z]+", lambda word: str(_number(word.group(0), field, text)), piece))
+    return ",".join(pieces)

@@ -19,7 +19,6 @@ E = TypeVar("E", bound=StrEnum)
 
 PATTERN_LIMIT = 1_000
 _UNITS: Mapping[str, int] = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
-_PHASE_SHORT: Mapping[str, Phase] = {phase.name.casefold(): phase for phase in Phase}
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -42,7 +41,7 @@ def phase_named(text: Any) -> Phase:
     for phase in Phase:
         if plain in {phase.value.casefold(), phase.name.casefold()}:
             return phase
-    titles = {phase.value.casefold(): phase.value for phase in Phase} | {k: k for k in _PHASE_SHORT}
+    titles = {name.casefold(): phase.value for phase in Phase for name in (phase.value, phase.name)}
     hit = difflib.get_close_matches(plain, titles, n=1, cutoff=0.6)
     fix = f"did you mean “{titles[hit[0]]}”?" if hit else f"the phases are: {', '.join(p.value for p in Phase)}"
     raise Unfit(f"“{str(text)[:60]}” is not a phase", fix)

@@ -56,7 +56,10 @@ def load(
     """
     classes: Schemas = schemas or {}
     raw = read_file(path) if path is not None else Raw()
+    unread = bool(raw.problems) and not raw.tree.data
     override(raw, environ, classes)
+    if unread:
+        raise ConfigFaults(raw.problems)  # what could be said about an empty configuration would only confuse
     keep_secrets_out(raw, environ, classes)
     base = path.parent if path is not None else Path()
     read_secret_files(raw, environ, classes, base, read=secrets)

@@ -13,7 +13,7 @@ from bot.config.fields import near
 from bot.config.problems import Gravity, Place, Problem
 from bot.config.settings import Settings
 from bot.config.shape import Shape, Sort, secrets
-from bot.config.yaml_lines import Path, Tree, decode, parse
+from bot.config.yaml_lines import SIZE_LIMIT, Path, Tree, decode, parse, too_large
 
 PREFIX = "MLOPS_BOT_"
 SECRET_FILE_LIMIT = 64_000
@@ -72,7 +72,9 @@ def read_file(path: FilePath) -> Raw:
     name = str(path)
     try:
         size = path.stat().st_size
-        content = path.read_bytes() if size <= 64_000_000 else b" " * (size and 64_000_001)
+        if size > SIZE_LIMIT:
+            return Raw(Tree(data={}, places={(): Place(name)}), [too_large(name, size)])
+        content = path.read_bytes()
     except OSError as error:
         what = f"the file can't be read: {error.strerror or error}"
         fix = "name an existing file with --config, or leave it out to use the defaults"

@@ -57,8 +57,7 @@ class _Stop(Exception):
 def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
     """The text of a file, without a byte-order mark and with plain line ends, or what keeps it from being read."""
     if len(raw) > SIZE_LIMIT:
-        what = f"the file has {len(raw):,} bytes, at most {SIZE_LIMIT:,} are read"
-        return "", [Problem(file, 0, what, "split off what does not belong into a configuration")]
+        return "", [too_large(file, len(raw))]
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -66,6 +65,12 @@ def decode(raw: bytes, file: str) -> tuple[str, list[Problem]]:
         what = f"byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8"
         return "", [Problem(file, line, what, "save the file as UTF-8")]
     return text.replace("\r\n", "\n").replace("\r", "\n"), []
+
+
+def too_large(file: str, size: int) -> Problem:
+    """A file that is refused for its size, unread."""
+    what = f"the file has {size:,} bytes, at most {SIZE_LIMIT:,} are read"
+    return Problem(file, 0, what, "split off what does not belong into a configuration")
 
 
 def parse(text: str, file: str, *, first_line: int = 1) -> tuple[Tree, list[Problem]]:
