@@ -123,8 +123,8 @@ class ChangeFeed(Protocol):
     """What was changed about a model, newest first."""
 
     @abstractmethod
-    async def changes(self, model: str, since: datetime) -> Sequence[Change]:
-        """Promotions, runs, deployments since then, as far as the system remembers them."""
+    async def changes_since(self, model: str, since: datetime) -> Sequence[Change]:
+        """Promotions, runs, deployments since then, as far as the system remembers them; none of an unknown model."""
 
 
 class RunState(StrEnum):

@@ -48,7 +48,7 @@ async def _look(systems: Systems, binding: Binding, now: datetime) -> Seen:
         for slug in dict.fromkeys(_systems_of(binding)):
             feed = systems.feeds.get(slug)
             if feed is not None:
-                changes += await feed.changes(binding.model, now - HISTORY)
+                changes += await feed.changes_since(binding.model, now - HISTORY)
         live = await _live(systems, binding)
     except IntegrationError as error:
         fault = error.what
