@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,15 +135,21 @@ def _run(*command: str | Path, env: dict[str, str] | None = None) -> None:
 
 
 def main(names: Sequence[str]) -> int:
-    """Make the named environments, in the order given; the first must be `bot`, which brings the installer."""
-    for name in names:
-        try:
-            make(ALL[name])
-        except subprocess.CalledProcessError as error:
-            said = f"{ALL[name].folder} is not complete: `{' '.join(error.cmd)[:200]}` ended with {error.returncode}."
-            print(f"{said} Run the same command again; it starts anew.", file=sys.stderr)  # noqa: T201 - a command's output
+    """Make the named environments: the bot's first, for it brings the installer, then the others side by side."""
+    with ThreadPoolExecutor() as workers:
+        if BOT.name in names and not _made(BOT):
             return 1
-    return 0
+        return 0 if all(workers.map(_made, [ALL[name] for name in names if name != BOT.name])) else 1
+
+
+def _made(environment: Environment) -> bool:
+    try:
+        make(environment)
+    except subprocess.CalledProcessError as error:
+        said = f"{environment.folder} is not complete: `{' '.join(error.cmd)[:200]}` ended with {error.returncode}."
+        print(f"{said} Run the same command again; it starts anew.", file=sys.stderr)  # noqa: T201 - a command's output
+        return False
+    return True
 
 
 if __name__ == "__main__":

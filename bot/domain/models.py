@@ -75,9 +75,14 @@ def compare_signatures(now: Signature, target: Signature) -> SignatureDiff:
         added_required=tuple(column for column in added if column.required),
         added_optional=tuple(column for column in added if not column.required),
         removed=tuple(column for name, column in have.items() if name not in want),
-        changed=tuple((have[name], want[name]) for name in have if name in want and have[name].type != want[name].type),
+        changed=tuple((have[name], want[name]) for name in have if name in want and _stricter(have[name], want[name])),
         outputs_changed=[(c.name, c.type) for c in now.outputs] != [(c.name, c.type) for c in target.outputs],
     )
+
+
+def _stricter(now: Column, target: Column) -> bool:
+    """Whether what callers send now may be refused: another type, or no longer optional."""
+    return now.type != target.type or (target.required and not now.required)
 
 
 class Propagation(StrEnum):

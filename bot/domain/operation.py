@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -167,17 +167,38 @@ class Plan:
     def digest(self) -> str:
         """SHA-256 over everything that an approver relies on (hex)."""
         relied_on = {
-            "calls": [[c.integration, c.method, c.url, c.body] for c in self.calls],
+            "calls": [[c.integration, c.method, c.url, c.body, c.note] for c in self.calls],
+            "cannot": self.cannot,
             "checks": [[c.name, c.result.value, c.evidence] for c in self.checks],
+            "current": _version(self.current),
             "environment": self.environment,
-            "from": self.now.version,
+            "expires_at": stamp(self.expires_at),
+            "from": [self.now.version, _seen(self.now.pointer), _seen(self.now.serving)],
             "kind": self.kind.value,
             "made_at": stamp(self.made_at),
             "model": self.model,
-            "to": self.target.version,
+            "propagation": self.propagation,
+            "signature": None if self.signature_diff is None else asdict(self.signature_diff),
+            "to": _version(self.target),
+            "undo": self.undo,
+            "why": self.target_why,
         }
         text = json.dumps(relied_on, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _seen(observation: Observation | None) -> object:
+    """What was read, without when: the same answer a moment later is the same world."""
+    if observation is None:
+        return None
+    return [observation.version, observation.evidence.value, observation.healthy, observation.token]
+
+
+def _version(version: ModelVersion | None) -> object:
+    """What an approver compares: the number, whether it can be used, and its metrics; not its prose."""
+    if version is None:
+        return None
+    return [version.version, version.status.value, version.artifact_loadable, dict(version.metrics)]
 
 
 class Stage(StrEnum):

@@ -157,7 +157,7 @@ class Rule:
             reasons.append(f"it carries a {alert.drift.kind.value} verdict")
         for name, wanted in self.labels.items():
             have = alert.labels.get(name, "")
-            if not (have.startswith(wanted[:-1]) if wanted.endswith("*") else have == wanted):
+            if not (have and have.startswith(wanted[:-1]) if wanted.endswith("*") else have == wanted):
                 return None
             reasons.append(f"label {name}={have[:60]}")
         if self.words:

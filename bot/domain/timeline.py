@@ -15,6 +15,8 @@ from enum import StrEnum
 GENESIS = "0" * 64
 TEXT_LIMIT = 8_000
 """Characters kept of one entry's text; what was cut is said in the text itself."""
+NAME_LIMIT = 300
+"""The same for an actor's id and name, which may come from Slack or a vendor."""
 
 
 class Kind(StrEnum):
@@ -105,7 +107,7 @@ class Entry:
 
 def stamp(moment: datetime) -> str:
     """The one way a time is written: UTC, microseconds, `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def canonical(entry: Entry) -> bytes:
@@ -135,7 +137,7 @@ def seal(draft: Draft, *, incident: int, after: Entry | None, learned_at: dateti
         seq=1 if after is None else after.seq + 1,
         kind=draft.kind,
         text=_bounded(draft.text),
-        actor=draft.actor,
+        actor=Actor(draft.actor.kind, _bounded(draft.actor.id, NAME_LIMIT), _bounded(draft.actor.name, NAME_LIMIT)),
         happened_at=draft.happened_at.astimezone(UTC),
         learned_at=learned_at.astimezone(UTC),
         evidence=_bounded(draft.evidence),
@@ -179,8 +181,9 @@ def _digest(entry: Entry) -> str:
     return hashlib.sha256(canonical(entry)).hexdigest()
 
 
-def _bounded(text: str) -> str:
+def _bounded(text: str, limit: int = TEXT_LIMIT) -> str:
+    """What both databases keep as it is: no NUL, no lone surrogates, not endless. A hash must survive storage."""
     clean = text.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
-    if len(clean) <= TEXT_LIMIT:
+    if len(clean) <= limit:
         return clean
-    return f"{clean[:TEXT_LIMIT]}… [{len(clean) - TEXT_LIMIT} more characters cut]"
+    return f"{clean[:limit]}… [{len(clean) - limit} more characters cut]"

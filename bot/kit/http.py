@@ -135,10 +135,13 @@ class Http:
         """Read text. Raises IntegrationErrors."""
         return (await self.get(path, params)).text
 
-    async def query_json(self, path: str, json: object) -> object:
+    async def query(self, path: str, json: object, *, accept: Collection[int] = ()) -> Response:
         """A POST that only asks; it may be repeated like any read. Raises IntegrationErrors."""
-        request = Request("POST", self.url(path), content=_encode(json), headers=_JSON)
-        return (await self.send(request)).json()
+        return await self.send(Request("POST", self.url(path), content=_encode(json), headers=_JSON, accept=accept))
+
+    async def query_json(self, path: str, json: object) -> object:
+        """A POST that only asks, and its answer's JSON. Raises IntegrationErrors."""
+        return (await self.query(path, json)).json()
 
     # ------------------------------------------------------------ writing
 
@@ -176,6 +179,10 @@ class Http:
             raise httperrors.unconfirmed(self.system, f"POST {path} was sent, and {_lower(error.what)}") from None
 
     # ------------------------------------------------------------ how
+
+    def words(self, response: Response) -> str:
+        """What the system says in an answer that was accepted as it is: one line, redacted, at most 300 characters."""
+        return httperrors.words_of(response.body, self._secrets)
 
     def url(self, path: str) -> str:
         """The address of a path of this system; a path can't lead to another host."""

@@ -83,7 +83,16 @@ def test_a_real_name_goes_to_its_phase(name: str, phase: Phase) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["EpsilonTooLarge", "RoomTemperature", "ElectricityBill", "Capsize", "BloomFilterSize", "Test", "failedConnect", "thing_dead"],
+    [
+        "EpsilonTooLarge",
+        "RoomTemperature",
+        "ElectricityBill",
+        "Capsize",
+        "BloomFilterSize",
+        "Test",
+        "failedConnect",
+        "thing_dead",
+    ],
 )
 def test_what_only_looks_like_a_word_matches_nothing(name: str) -> None:
     assert choose_phase(alert(name), RULES).rule == NO_RULE

@@ -1,0 +1,162 @@
+"""Starts other programs, waits until they answer, and ends them for sure: also after an error, Ctrl-C or a kill -9 of ours."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+from bot.domain.errors import BotError
+
+GUARD = Path(__file__).parent / "world" / "guard.py"
+GRACE = 8.0
+"""Seconds until a program that was asked to end is killed; a little more than the guard's own grace."""
+LAST_LINES = 15
+ATTEMPTS = 3
+"""How often another port is tried when somebody took the free one that we had found."""
+
+
+class DidNotStart(BotError):
+    """A program ended or did not answer in time; the text carries its last log lines."""
+
+
+class PortTaken(DidNotStart):
+    """Somebody else listens where this program was to listen."""
+
+
+class Process:
+    """A running program in a process group of its own, whose leader is the guard."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """The guard's id, which is the group's."""
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process.returncode is None
+
+    async def wait_until_http_ok(self, url: str, within: float, *, headers: Mapping[str, str] | None = None) -> None:
+        """Until a GET is answered with 2xx. Raises DidNotStart when the program ends first, or after so many seconds."""
+        until = time.monotonic() + within
+        async with httpx.AsyncClient(trust_env=False, timeout=5.0, headers=headers) as http:
+            while not await _answers(http, url):
+                if not self.running:
+                    raise self._failure("ended before it answered")
+                if time.monotonic() > until:
+                    raise self._failure(f"did not answer at {url} within {within:.0f} s")
+                await asyncio.sleep(0.1)
+        if not self.running:
+            raise self._failure("ended, and something else answers in its place")
+
+    async def wait(self) -> int:
+        """Until it ends by itself; its exit code."""
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """Ask it and all that it started to end, and kill what does not. Harmless when it has ended already."""
+        if self.running:
+            self._signal(signal.SIGTERM)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), GRACE)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it and all that it started at once, as a power cut would (SIGKILL)."""
+        if self.running:
+            self._signal(signal.SIGKILL, group=True)
+            await self._process.wait()
+
+    def last_lines(self) -> str:
+        """The end of its log."""
+        with suppress(OSError):
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-LAST_LINES:])
+        return ""
+
+    def _signal(self, number: signal.Signals, *, group: bool = False) -> None:
+        with suppress(ProcessLookupError):
+            if group:
+                os.killpg(self.pid, number)
+            else:
+                os.kill(self.pid, number)
+
+    def _failure(self, what: str) -> DidNotStart:
+        lines = self.last_lines()
+        kind = PortTaken if "address already in use" in lines.lower() else DidNotStart
+        return kind(f"{self.name} {what}.\n{lines}\n", next_step=f"Its whole log: {self.log}")
+
+
+@asynccontextmanager
+async def running(
+    name: str, command: Sequence[str | Path], *, log: Path, env: Mapping[str, str], cwd: Path | None = None
+) -> AsyncIterator[Process]:
+    """The program, from start to end of the block. `env` is its whole environment; its output is appended to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-I", "-S", str(GUARD), *(str(part) for part in command),
+            stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output, env=env, cwd=cwd, start_new_session=True,
+        )  # fmt: skip
+    one = Process(name, process, log)
+    try:
+        yield one
+    finally:
+        await asyncio.shield(one.stop())
+
+
+@asynccontextmanager
+async def listening(
+    name: str,
+    command: Callable[[int], Sequence[str | Path]],
+    *,
+    log: Path,
+    env: Mapping[str, str],
+    ready: str,
+    within: float,
+    port: int | None = None,
+    cwd: Path | None = None,
+) -> AsyncIterator[tuple[Process, int]]:
+    """A program that listens on a loopback port and answers `GET {ready}`; on a free port, or on the one that is given."""
+    for attempt in range(1, ATTEMPTS + 1):
+        chosen = port or free_port()
+        async with running(name, command(chosen), log=log, env=env, cwd=cwd) as process:
+            try:
+                await process.wait_until_http_ok(f"http://127.0.0.1:{chosen}{ready}", within)
+            except PortTaken:
+                if port or attempt == ATTEMPTS:
+                    raise
+                log.write_bytes(b"")
+                continue
+            yield process, chosen
+            return
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(*dropped: str, **added: str) -> dict[str, str]:
+    """Our environment without the variables that begin so, with others added. Bytecode may be written: starts are quicker."""
+    unwanted = (*dropped, "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)} | added
+
+
+async def _answers(http: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await http.get(url)).is_success
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,167 @@
+"""Deliveries come in here: checked, read, and answered with 2xx only after the commit.
+
+What each status means to each source is the vendors' business: overload is 503 and never 429, because two of them count
+a 4xx as delivered or drop it; nothing is ever redirected, because one of them follows with an empty GET and counts that.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bot.domain.alert import Alert
+from bot.domain.errors import BotError, Forged, Unreadable
+from bot.domain.models import Change
+from bot.ports.systems import AlertSource, Delivery
+from bot.web.access import has_token
+from bot.web.body import CutOff, TooLarge, read_body
+from bot.web.parts import WebParts
+from bot.web.problems import RETRY_AFTER, from_error, problem
+
+THREAD_FROM = 256 * 1024
+"""Bytes from which a body is read on a thread: parsing megabytes would hold up every card and press meanwhile."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was found in a delivery; `reason` says why it can't be read."""
+
+    authentic: bool
+    alerts: Sequence[Alert] = ()
+    changes: Sequence[Change] = ()
+    reason: str = ""
+
+
+class Deliveries:
+    """The endpoint of `POST /alerts/{integration}`."""
+
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+        self._known = _slugs(parts)
+
+    async def __call__(self, request: Request) -> Response:
+        slug = request.path_params["integration"]
+        source = self._parts.systems.sources.get(slug)
+        if source is None:
+            return self._no_source(slug)
+        try:
+            body = await read_body(request, limit=self._parts.body_limit, seconds=self._parts.body_seconds)
+        except TooLarge:
+            self._parts.metrics.delivery(slug, "too large")
+            return self._too_large()
+        except CutOff:
+            self._parts.metrics.delivery(slug, "cut off")
+            return problem(
+                408, "cut_off", "The body did not arrive whole.", not_done="Nothing was taken.",
+                next_step="Send it again.", headers={"connection": "close"},
+            )  # fmt: skip
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        delivery = Delivery(body, headers, self._parts.clock.now(), dict(request.query_params))
+        return await self._take(slug, source, delivery, trusted=has_token(request, self._parts.token))
+
+    async def _take(self, slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> Response:
+        try:
+            found = await _read(slug, source, delivery, trusted=trusted)
+        except Forged as error:
+            _log.warning("a delivery to %s was refused: %s", slug, error.what)
+            self._parts.metrics.delivery(slug, "forged")
+            return _unauthorized()
+        if not found.authentic:
+            self._parts.metrics.delivery(slug, "unauthorized")
+            return _unauthorized()
+        try:
+            return await self._keep(slug, delivery, found)
+        except BotError as error:
+            self._parts.metrics.delivery(slug, "put off")
+            return from_error(error) if _status_is_503(error) else _later(slug, error)
+        except Exception as error:  # noqa: BLE001 - the edge of a request: it was not taken, and the source must hear it
+            self._parts.metrics.delivery(slug, "put off")
+            return _later(slug, error)
+
+    async def _keep(self, slug: str, delivery: Delivery, found: _Read) -> Response:
+        if found.reason:
+            await self._parts.intake.dead_letter(slug, delivery, found.reason)
+            self._parts.metrics.delivery(slug, "dead letter")
+            return JSONResponse({"status": "dead letter", "reason": found.reason})
+        receipt = await self._parts.intake.take(slug, delivery, found.alerts, found.changes)
+        spent = (self._parts.clock.now() - delivery.received_at).total_seconds()
+        self._parts.metrics.taken(slug, receipt, spent)
+        return JSONResponse(
+            {
+                "status": "taken",
+                "opened": receipt.opened,
+                "joined": receipt.joined,
+                "refreshed": receipt.refreshed,
+                "resolved": receipt.resolved,
+                "ignored": receipt.ignored,
+                "changes": receipt.changes,
+            }
+        )
+
+    def _no_source(self, slug: str) -> Response:
+        if slug in self._known:
+            what = f"The integration {slug} is connected, but it does not send alerts."
+        else:
+            what = "There is no connected integration of this name."
+        return problem(
+            404, "unknown_integration", what, not_done="Nothing was taken.",
+            next_step="mlops-bot integrations lists them.",
+        )  # fmt: skip
+
+    def _too_large(self) -> Response:
+        limit = self._parts.body_limit
+        size = f"{limit // 1024 // 1024} MB" if limit >= 1024 * 1024 else f"{limit} bytes"
+        return problem(
+            413, "too_large", f"The body is larger than {size}.", not_done="Nothing was taken.",
+            next_step="Have the source send fewer alerts at a time (Alertmanager: max_alerts, or smaller groups).",
+            headers={"connection": "close"},
+        )  # fmt: skip
+
+
+async def _read(slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> _Read:
+    if len(delivery.body) < THREAD_FROM:
+        return _look(slug, source, delivery, trusted)
+    return await asyncio.to_thread(_look, slug, source, delivery, trusted)
+
+
+def _look(slug: str, source: AlertSource, delivery: Delivery, trusted: bool) -> _Read:
+    """Verify and read. Raises Forged. What can't be read is a finding: the source would only send it again."""
+    if not source.verify(delivery) and not trusted:
+        return _Read(authentic=False)
+    try:
+        return _Read(True, tuple(source.alerts(delivery)), tuple(source.changes(delivery)))
+    except Unreadable as error:
+        return _Read(True, reason=error.what)
+    except Exception as error:  # an adapter's fault must not make its source repeat the same body forever
+        _log.exception("%s failed to read a delivery; it is kept as a dead letter", slug)
+        return _Read(True, reason=f"reading it failed ({type(error).__name__})")
+
+
+def _unauthorized() -> Response:
+    return problem(
+        401, "unauthorized", "The delivery was not accepted.", not_done="Nothing was taken.",
+        headers={"www-authenticate": "Bearer"},
+    )  # fmt: skip
+
+
+def _status_is_503(error: BotError) -> bool:
+    return from_error(error).status_code == 503
+
+
+def _later(slug: str, error: Exception) -> Response:
+    _log.error("a delivery to %s could not be taken", slug, exc_info=error)
+    return problem(
+        503, "unavailable", "The delivery could not be kept.", not_done="Nothing was taken.",
+        next_step="Send it again.", headers={"retry-after": str(RETRY_AFTER)},
+    )  # fmt: skip
+
+
+def _slugs(parts: WebParts) -> frozenset[str]:
+    s = parts.systems
+    by_port = (s.sources, s.polls, s.registries, s.servings, s.deployers, s.feeds, s.health, s.guarantees)
+    return frozenset(slug for mapping in by_port for slug in mapping)

@@ -1,0 +1,70 @@
+"""An incident's timeline as a page for a phone: no script, nothing from elsewhere, seen only through a signed link."""
+
+import secrets
+from datetime import timedelta
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from bot.domain.errors import BadInput, NotFound
+from bot.domain.metrics import spoken
+from bot.domain.timeline import verify
+from bot.usecases.views import TimelineView, timeline_view
+from bot.web.access import link_holds
+from bot.web.api import number_of
+from bot.web.parts import WebParts
+
+LINK_HOLDS = timedelta(days=7)
+"""How long a link that is given out should hold."""
+
+
+class Pages:
+    """The endpoint `/incidents/{id}`."""
+
+    def __init__(self, parts: WebParts) -> None:
+        self._parts = parts
+        self._templates = Environment(
+            loader=PackageLoader("bot.web", "templates"), autoescape=True, undefined=StrictUndefined
+        )
+        self._templates.filters["utc"] = lambda moment: moment.strftime("%Y-%m-%d %H:%M:%S")
+
+    async def timeline(self, request: Request) -> Response:
+        """The page, or in words why not. A wrong link and a link to nothing look the same."""
+        expires, signature = request.query_params.get("e", ""), request.query_params.get("s", "")
+        try:
+            number = number_of(request.path_params["id"])
+            if not link_holds(self._parts.signing_key, number, expires, signature, self._parts.clock.now()):
+                raise NotFound("No such link.")
+            view = await self._parts.store.read(lambda tx: timeline_view(tx, self._parts.setup, number))
+        except (BadInput, NotFound):
+            return self._render("refused.html", status=403)
+        return self._render("timeline.html", **self._values(view))
+
+    def _values(self, view: TimelineView) -> dict[str, object]:
+        incident, setup = view.incident, self._parts.setup
+        acknowledged, resolved = incident.acknowledged_at, incident.resolved_at
+        return {
+            "incident": incident,
+            "accountable": view.accountable,
+            "responsible": ", ".join(dict.fromkeys(setup.name(a.person) for a in incident.route.responsible)),
+            "assignee": setup.name(incident.assignee),
+            "to_acknowledge": spoken(acknowledged - incident.opened_at) if acknowledged else "not acknowledged",
+            "to_resolve": spoken(resolved - incident.opened_at) if resolved else "not resolved",
+            "operations": view.operations,
+            "name": setup.name,
+            "entries": view.entries,
+            "broken": verify(view.entries),
+            "head": view.entries[-1].hash if view.entries else "",
+            "now": self._parts.clock.now(),
+            "is_link": lambda text: text.startswith(("https://", "http://")),
+        }
+
+    def _render(self, template: str, *, status: int = 200, **values: object) -> Response:
+        nonce = secrets.token_urlsafe(16)
+        html = self._templates.get_template(template).render(nonce=nonce, **values)
+        policy = (
+            f"default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        )
+        return HTMLResponse(html, status_code=status, headers={"content-security-policy": policy})

@@ -1,0 +1,41 @@
+"""What the HTTP side is made of, handed in as one value."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.ports.clock import Clock
+from bot.ports.store import Store
+from bot.usecases.ingest import Intake
+from bot.usecases.setup import Setup
+from bot.usecases.systems import Systems
+from bot.web.metrics import WebMetrics
+
+BODY_LIMIT = 16 * 1024 * 1024
+"""Bytes of one delivery: 2.6 MB were seen from a source without any limit of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebParts:
+    """Everything that the endpoints use.
+
+    `readiness` maps a part's name to a check: `None` is fine, a text says what is not. `token` is the program's bearer
+    token; an empty one lets nobody in. `signing_key` signs the links of timeline pages. `body_seconds` is how long a
+    sender may take to send a body.
+    """
+
+    intake: Intake
+    store: Store
+    setup: Setup
+    systems: Systems
+    clock: Clock
+    token: str = field(repr=False)
+    readiness: Mapping[str, Callable[[], str | None]]
+    slack_events: Callable[[Request], Awaitable[Response]] | None
+    base_url: str
+    signing_key: bytes = field(repr=False)
+    metrics: WebMetrics = field(default_factory=WebMetrics)
+    body_limit: int = BODY_LIMIT
+    body_seconds: float = 30.0

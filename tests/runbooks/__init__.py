@@ -1,0 +1,1 @@
+"""Runbooks as files: the format, and the shipped ones."""
