@@ -6,19 +6,22 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import httpx
 from rich.console import Console
 
+from bot.demo import alerts, evidence
+from bot.demo.command import Command
+from bot.demo.history import MODEL
+from bot.demo.workspace import Message, Workspace
 from bot.domain.errors import BotError
-from bot.usecases.export import verify_bytes
 
 CHANNEL = "ml-incidents"
-MIKA, DEVI, DANA = "U0MLENG01", "U0DEVOPS1", "U0DATASCI"
+MIKA, DEVI, DANA, PAULA = "U0MLENG01", "U0DEVOPS1", "U0DATASCI", "U0PRODMGR"
 PATIENCE = 30.0
 """Seconds that a step may take before it counts as failed."""
+BEGAN_BEFORE = timedelta(minutes=4)
 
 
 class StoryFailed(BotError):
@@ -27,207 +30,191 @@ class StoryFailed(BotError):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Addresses of everything that was started."""
+    """Addresses of everything that was started, and the command of the bot that runs there."""
 
     workspace: str
     bot: str
     mlflow: str
     serving: str
-    token: str
-    folder: Path
+    token: str = field(repr=False)
+    command: Command
 
 
-@dataclass
 class Story:
     """Plays the steps and prints each with its duration."""
 
-    world: World
-    http: httpx.AsyncClient
-    sandbox: Any
-    """The workspace's client (`sandbox.client.SandboxClient`), handed in: the bot does not know the sandbox."""
-    console: Console
-    number: int = 0
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    def __init__(self, world: World, http: httpx.AsyncClient, workspace: Workspace, console: Console) -> None:
+        self.world = world
+        self.workspace = workspace
+        self._http = http
+        self._console = console
+        self._number = 0
+        self._began = datetime.now(UTC) - BEGAN_BEFORE
 
     async def play(self) -> None:
         """Everything, in order. Raises StoryFailed at the first step that does not come out."""
-        await self._step("A drift alert arrives; one incident opens with one card", self.drift_alert)
-        await self._step("A second alert of the same problem edits the card", self.second_alert)
-        await self._step("Mika acknowledges with the button", self.acknowledge)
-        await self._step("Mika asks for a rollback; the plan is shown", self.ask)
-        await self._step("Mika can't approve what she asked for", self.requester_refused)
-        await self._step("Devi, who is Accountable, approves; serving is confirmed", self.approve)
-        await self._step("The alerts end; the incident is resolved", self.resolve)
+        await self._step("A drift alert arrives: one incident, one card", self.drift_alert)
+        await self._step("A second alert of the same model: the card is edited", self.second_alert)
+        await self._step("Mika, who is Responsible, acknowledges with the button", self.acknowledge)
+        await self._step("Dana writes in the thread and pins it with 📌", self.pin)
+        await self._step("Mika asks for a rollback: a plan, and nothing else yet", self.ask)
+        await self._step("Mika may not approve what she asked for", self.requester_refused)
+        await self._step("Devi, who is Accountable, approves: it is done once, and seen to serve", self.approve)
+        await self._step("The alerts end: the incident is resolved", self.resolve)
         await self._step("The timeline is exported and verifies; one changed byte is named", self.export)
-        await self._step("The maturity digest and the daily digest are made", self.digests)
+        await self._step("Digests: how mature is it, what happened today", self.digests)
+        await self._step("The scheduler posts both digests by itself", self.scheduled)
 
     async def _step(self, title: str, step: Callable[[], Awaitable[str]]) -> None:
-        self.number += 1
+        self._number += 1
         before = time.monotonic()
         try:
             said = await step()
         except BotError as error:
-            self.console.print(f"[red]✗[/red] {self.number}. {title}: {error}")
+            self._console.print(f"[red]✗[/red] {self._number:>2}. {title}")
+            self._console.print(f"       {error}", style="red", markup=False)
             raise
         took = time.monotonic() - before
-        self.console.print(f"[green]✓[/green] {self.number}. {title} [dim]({took:.2f} s)[/dim]\n     {said}")
+        self._console.print(f"[green]✓[/green] {self._number:>2}. {title} [dim]{took:.2f} s[/dim]")
+        self._console.print(f"       {said}", style="dim", markup=False)
 
     # ------------------------------------------------------------ steps
 
     async def drift_alert(self) -> str:
-        """A captured Alertmanager body, with the demo's model in it and today's time."""
-        await self._post_alert("ModelFeatureDrift", "firing", "warning", "PSI of feature amount is 0.31 (limit 0.2)")
+        """A captured Alertmanager delivery, with its times moved to now."""
+        await self.post_alert("drift")
         card = await self.card(lambda text: "ModelFeatureDrift" in text)
-        text = json.dumps(card, ensure_ascii=False)
-        for wanted in ("fraud-detector", "INC-1", "Responsible", "Accountable", "promoted"):
-            expect(wanted in text, f"the card does not show “{wanted}”")
-        return "the card shows the model, the owners, the runbook and what changed"
+        shown = _text(card)
+        for wanted in (MODEL, "INC-1", "production", "0.31", "Responsible", "Accountable", "Runbook", "promoted"):
+            expect(wanted in shown, f"the card does not show “{wanted}”: {shown[:1500]}")
+        return "it shows the metric against its limit, owners and why, the runbook, and that v3 was promoted 42 min ago"
 
     async def second_alert(self) -> str:
         """Another alert of the same model joins; nothing new is posted in the channel."""
-        await self._post_alert("ModelErrorRateHigh", "firing", "critical", "Error ratio is 7 % (limit 5 %)")
-        await self.card(lambda text: "2 alerts" in text or "2 firing" in text)
-        cards = [m for m in await self.sandbox.messages(CHANNEL) if _is_card(m)]
+        await self.post_alert("errors")
+        await self.card(lambda text: "2 alerts" in text)
+        cards = [m for m in await self.workspace.messages(CHANNEL) if _is_card(m)]
         expect(len(cards) == 1, f"there are {len(cards)} cards instead of one")
-        return "one card, edited in place"
+        return "still one card, edited in place"
 
     async def acknowledge(self) -> str:
         """The button on the card."""
         card = await self.card(lambda text: "Acknowledge" in text)
-        await self.sandbox.click(MIKA, CHANNEL, card["ts"], "incident.acknowledge")
-        await self.card(lambda text: "acknowledged" in text.lower())
+        await self.workspace.click(MIKA, CHANNEL, str(card["ts"]), "incident.acknowledge")
+        await self.card(lambda text: "acknowledged by Mika" in text)
         return "escalation has stopped"
+
+    async def pin(self) -> str:
+        """A reply in the thread, and a reaction."""
+        card = await self.card(lambda _: True)
+        words = "The merchants' risk feed changed on Monday."
+        ts = await self.workspace.say(DANA, CHANNEL, words, thread_ts=str(card["ts"]))
+        await self.workspace.react(DANA, CHANNEL, ts, "pushpin")
+        await self.workspace.wait_for_message(
+            CHANNEL, lambda m: bool(m.get("is_ephemeral")) and "timeline" in _text(m), PATIENCE, user=DANA
+        )
+        return "her sentence is on the timeline"
 
     async def ask(self) -> str:
         """The slash command, in the channel."""
-        command = "rollback fraud-detector --reason drift after v3"
-        reply = await self.sandbox.command(MIKA, "/mlops", command, CHANNEL)
-        expect("OP-1" in json.dumps(reply), f"no plan was made: {json.dumps(reply)[:400]}")
-        plan = await self._plan(lambda text: "awaiting approval" in text.lower())
-        expect("Approve" in json.dumps(plan), "the plan has no button to approve")
-        return "version 3 → 2, with checks, metrics and the exact calls"
+        answer = await self.workspace.command(MIKA, f"rollback {MODEL} --reason drift since version 3", CHANNEL)
+        expect("OP-1" in _texts(answer.messages), f"no plan was made: {_texts(answer.messages)[:600]} {answer.error}")
+        plan = _text(await self.plan(lambda text: "awaiting approval" in text.lower()))
+        for wanted in ("Approve", "auc", "champion", "Devi", "POST"):
+            expect(wanted in plan, f"the plan does not show “{wanted}”: {plan[:1500]}")
+        expect(await self.alias() == "3", "the alias was moved without an approval")
+        return "version 3 → 2: metrics of both, checks, the exact calls, who may approve"
 
     async def requester_refused(self) -> str:
         """Two-person rule."""
-        reply = await self.sandbox.command(MIKA, "/mlops", "approve OP-1", CHANNEL)
-        text = json.dumps(reply, ensure_ascii=False)
-        expect("not approved" in text, f"the requester was not refused: {text[:300]}")
-        expect(await self._alias() == "3", "the alias was moved without an approval")
-        return "the refusal names who may"
+        answer = await self.workspace.command(MIKA, "approve OP-1", CHANNEL)
+        expect("was not approved" in _texts(answer.messages), f"she was not refused: {_texts(answer.messages)[:300]}")
+        expect(await self.alias() == "3", "the alias was moved without an approval")
+        return "the refusal says who may"
 
     async def approve(self) -> str:
         """The button on the plan; then the real registry and the real serving process are asked."""
-        plan = await self._plan(lambda text: "Approve" in text)
+        plan = await self.plan(lambda text: "Approve" in text)
         before = time.monotonic()
-        await self.sandbox.click(DEVI, CHANNEL, plan["ts"], "operation.approve")
+        await self.workspace.click(DEVI, CHANNEL, str(plan["ts"]), "operation.approve")
         await self.card(lambda text: "serving confirmed" in text.lower())
         took = time.monotonic() - before
-        expect(await self._alias() == "2", "MLflow's alias does not point at version 2")
-        docs = (await self.http.get(f"{self.world.serving}/docs.json")).json()
-        expect(docs["info"]["version"] in {"2", "v2"}, f"the serving process says {docs['info']['version']}")
+        expect(await self.alias() == "2", "MLflow's alias does not point at version 2")
+        expect(await self.served() in {"2", "v2"}, f"the serving process says {await self.served()}")
+        moves = [e for e in await self._timeline() if "moving alias" in e and "about to change" in e]
+        expect(len(moves) == 1, f"the alias was moved {len(moves)} times")
         return f"MLflow and the serving process both say version 2, {took:.1f} s after the approval"
 
     async def resolve(self) -> str:
         """Both alerts end."""
-        for name in ("ModelFeatureDrift", "ModelErrorRateHigh"):
-            await self._post_alert(name, "resolved", "warning", "back to normal")
-        await self.card(lambda text: "resolved" in text.lower())
-        return "resolved, confirmed by the operation's result"
+        await self.post_alert("drift", ended=True)
+        await self.post_alert("errors", ended=True)
+        await self.card(lambda text: "resolved" in text.lower() and "unconfirmed" not in text.lower())
+        await self.workspace.wait_for_message("@paula", lambda m: "INC-1" in _text(m), PATIENCE)
+        return "confirmed by the operation's result; who is Informed has the summary"
 
     async def export(self) -> str:
-        """By API and offline: the file verifies, and one changed byte is found."""
-        reply = await self.sandbox.command(DANA, "/mlops", "timeline INC-1 export md", CHANNEL)
-        expect("INC-1" in json.dumps(reply), "the export was not answered")
-        data = (self.world.folder / "INC-1.md").read_bytes() if (self.world.folder / "INC-1.md").exists() else None
-        data = data or await self._export_by_command()
-        expect(verify_bytes("INC-1.md", data).intact, "the exported timeline does not verify")
-        where = data.index(b"acknowledged")
-        broken = verify_bytes("INC-1.md", data[:where] + b"A" + data[where + 1 :])
-        expect(not broken.intact, "a changed byte was not found")
-        return f"intact; after one changed byte: {broken.what}"
+        """By Slack, by the command, offline; and a forged row in a copy of the database."""
+        answer = await self.workspace.command(DANA, "timeline INC-1 export md", CHANNEL)
+        expect("INC-1" in _texts(answer.messages), f"the export was not answered: {_texts(answer.messages)[:300]}")
+        return await evidence.check(self.workspace, self.world.command)
 
     async def digests(self) -> str:
         """Asked for in Slack."""
-        maturity = json.dumps(await self.sandbox.command(DANA, "/mlops", "digest maturity", CHANNEL))
+        maturity = _texts((await self.workspace.command(DANA, "digest maturity", CHANNEL)).messages)
         level = re.search(r"[Ll]evel (\d)", maturity)
-        expect(level is not None, f"no level in the maturity digest: {maturity[:300]}")
-        daily = json.dumps(await self.sandbox.command(DANA, "/mlops", "digest daily", CHANNEL))
-        expect("1" in daily, "the daily digest is empty")
+        expect(level is not None and MODEL in maturity, f"no level in the maturity digest: {maturity[:600]}")
+        daily = _texts((await self.workspace.command(DANA, "digest daily", CHANNEL)).messages)
+        expect("INC-1" in daily, f"the daily digest does not know the incident: {daily[:600]}")
         assert level is not None
-        return f"maturity level {level.group(1)}, with its evidence"
+        return f"maturity level {level.group(1)}, each criterion with its evidence"
 
-    # ------------------------------------------------------------ helpers
+    async def scheduled(self) -> str:
+        """Nobody asks: the jobs are due a short while after the start."""
+        for kind in ("daily", "maturity"):
+            wanted = partial(_is_digest, kind)
+            await self.workspace.wait_for_message(CHANNEL, wanted, PATIENCE * 2)
+        posted = [m for m in await self.workspace.messages(CHANNEL) if _is_digest("", m)]
+        expect(len(posted) == 2, f"{len(posted)} digests were posted instead of two")
+        return "one of each"
 
-    async def card(self, wanted: Callable[[str], bool]) -> Any:
+    # ------------------------------------------------------------ looking and doing
+
+    async def card(self, wanted: Callable[[str], bool]) -> Message:
         """The incident's card, once it shows what is wanted."""
-        return await self.sandbox.wait_for_message(
-            CHANNEL, lambda m: _is_card(m) and wanted(json.dumps(m, ensure_ascii=False)), PATIENCE
+        return await self.workspace.wait_for_message(CHANNEL, lambda m: _is_card(m) and wanted(_text(m)), PATIENCE)
+
+    async def plan(self, wanted: Callable[[str], bool]) -> Message:
+        """The operation's message in the card's thread, once it shows what is wanted."""
+        return await self.workspace.wait_for_message(
+            CHANNEL, lambda m: _key(m).startswith("operation:") and wanted(_text(m)), PATIENCE
         )
 
-    async def _plan(self, wanted: Callable[[str], bool]) -> Any:
-        return await self.sandbox.wait_for_message(
-            CHANNEL,
-            lambda m: _key(m).startswith("operation:") and wanted(json.dumps(m, ensure_ascii=False)),
-            PATIENCE,
-        )
-
-    async def _post_alert(self, name: str, status: str, severity: str, summary: str) -> None:
-        ended = (datetime.now(UTC)).isoformat() if status == "resolved" else "0001-01-01T00:00:00Z"
-        began = (self.started - timedelta(minutes=4)).isoformat()
-        body = delivery(name, status, severity, summary, began, ended)
-        answer = await self.http.post(
+    async def post_alert(self, name: str, *, ended: bool = False) -> None:
+        """Hand a delivery in, as Alertmanager does."""
+        answer = await self._http.post(
             f"{self.world.bot}/alerts/alertmanager",
-            content=json.dumps(body),
+            content=alerts.delivery(name, began=self._began, ended=datetime.now(UTC) if ended else None),
             headers={"Authorization": f"Bearer {self.world.token}", "Content-Type": "application/json"},
         )
         expect(answer.status_code == httpx.codes.OK, f"the bot answered {answer.status_code}: {answer.text[:200]}")
 
-    async def _alias(self) -> str:
-        answer = await self.http.get(
-            f"{self.world.mlflow}/api/2.0/mlflow/registered-models/alias",
-            params={"name": "fraud-detector", "alias": "champion"},
+    async def alias(self) -> str:
+        """The version that MLflow's alias points at."""
+        answer = await self._http.get(
+            f"{self.world.mlflow}/api/2.0/mlflow/registered-models/alias", params={"name": MODEL, "alias": "champion"}
         )
         return str(answer.json()["model_version"]["version"])
 
-    async def _export_by_command(self) -> bytes:
-        from bot.demo.commands import export  # noqa: PLC0415 - a process of its own, needed here only
+    async def served(self) -> str:
+        """The version that the serving process itself names."""
+        return str((await self._http.get(f"{self.world.serving}/docs.json")).json()["info"]["version"])
 
-        return await export(self.world.folder, "INC-1", "md")
-
-
-def delivery(name: str, status: str, severity: str, summary: str, began: str, ended: str) -> dict[str, Any]:
-    """A body as Alertmanager's webhook (version 4) sends it, modelled on a captured one."""
-    labels = {
-        "alertname": name,
-        "model_name": "fraud-detector",
-        "model_version": "3",
-        "environment": "production",
-        "feature": "amount",
-        "severity": severity,
-        "team": "ml-platform",
-    }
-    value, threshold = ("0.31", "0.2") if name == "ModelFeatureDrift" else ("0.07", "0.05")
-    alert = {
-        "status": status,
-        "labels": labels,
-        "annotations": {"summary": summary, "value": value, "threshold": threshold},
-        "startsAt": began,
-        "endsAt": ended,
-        "generatorURL": "http://prometheus.example/graph?g0.expr=model_feature_psi+%3E+0.2&g0.tab=1",
-        "fingerprint": "c0ffee0000000001" if name == "ModelFeatureDrift" else "c0ffee0000000002",
-    }
-    return {
-        "receiver": "mlops-bot",
-        "status": status,
-        "alerts": [alert],
-        "groupLabels": {"alertname": name},
-        "commonLabels": labels,
-        "commonAnnotations": alert["annotations"],
-        "externalURL": "http://alertmanager.example",
-        "version": "4",
-        "groupKey": f'{{}}:{{alertname="{name}"}}',
-        "truncatedAlerts": 0,
-    }
+    async def _timeline(self) -> list[str]:
+        answer = await self._http.get(
+            f"{self.world.bot}/api/incidents/INC-1/timeline", headers={"Authorization": f"Bearer {self.world.token}"}
+        )
+        return [f"{entry['kind']}: {entry['text']}" for entry in answer.json()["entries"]]
 
 
 def expect(true: bool, otherwise: str) -> None:
@@ -236,9 +223,21 @@ def expect(true: bool, otherwise: str) -> None:
         raise StoryFailed(otherwise)
 
 
-def _is_card(message: Any) -> bool:
+def _text(message: Message) -> str:
+    return json.dumps(message, ensure_ascii=False)
+
+
+def _texts(messages: tuple[Message, ...]) -> str:
+    return " ".join(_text(message) for message in messages)
+
+
+def _is_card(message: Message) -> bool:
     return bool((message.get("metadata") or {}).get("event_type") == "mlops_incident")
 
 
-def _key(message: Any) -> str:
+def _is_digest(kind: str, message: Message) -> bool:
+    return _key(message).startswith(f"digest:{kind}")
+
+
+def _key(message: Message) -> str:
     return str(((message.get("metadata") or {}).get("event_payload") or {}).get("key", ""))

@@ -1,0 +1,71 @@
+"""The story's proof that a timeline can be trusted: exported twice, verified offline, and forged to see it found."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from bot.demo.command import Command, Ran
+from bot.demo.workspace import Message, Workspace
+from bot.domain.errors import BotError
+
+DATABASE = "mlops-bot.db"
+FORGED = "forged.db"
+
+
+class NotProved(BotError):
+    """Verification did not say what it should have."""
+
+
+async def check(workspace: Workspace, command: Command) -> str:
+    """Export and verify, then change one byte of a file and one row of a copy of the database: both must be found."""
+    uploaded = await _uploaded(workspace, command.folder)
+    good = await command.run("timeline", "verify", uploaded.name)
+    _expect(good.code == 0 and "intact" in good.output, "the file from Slack does not verify", good)
+    exported = await command.run("timeline", "export", "INC-1", "--format", "md", "--output", "INC-1.by-command.md")
+    _expect(exported.code == 0, "the command exported nothing", exported)
+    changed = uploaded.with_name("changed.md")
+    await asyncio.to_thread(_change_one_byte, uploaded, changed)
+    found = await command.run("timeline", "verify", changed.name)
+    _expect(found.code == 1 and "BROKEN" in found.output, "a changed byte in a file was not found", found)
+    entry = await asyncio.to_thread(_forge, command.folder)
+    row = await command.run("timeline", "verify", "--all", MLOPS_BOT_DATABASE__URL=f"sqlite:///{FORGED}")
+    _expect(row.code == 1 and f"{entry}" in row.output, f"a changed row (entry {entry}) was not found", row)
+    return f"{good.output.splitlines()[0]}; one changed byte: {found.output.splitlines()[0].strip()}"
+
+
+async def _uploaded(workspace: Workspace, folder: Path) -> Path:
+    files = [file for file in await workspace.files() if str(file["name"]).endswith(".md")]
+    if not files:
+        raise NotProved("The exported timeline was not uploaded to Slack.")
+    newest: Message = files[-1]
+    path = folder / "INC-1.md"
+    path.write_bytes(await workspace.file(newest))
+    return path
+
+
+def _change_one_byte(source: Path, target: Path) -> None:
+    data = bytearray(source.read_bytes())
+    where = data.index(b"acknowledged")
+    data[where] ^= 0x20  # "a" becomes "A": nobody would see it
+    target.write_bytes(data)
+
+
+def _forge(folder: Path) -> int:
+    """What somebody with access to the database could do; gives the entry's number."""
+    with (
+        closing(sqlite3.connect(folder / DATABASE)) as original,
+        closing(sqlite3.connect(folder / FORGED)) as copy,
+    ):
+        original.backup(copy)
+        (entry,) = copy.execute("SELECT seq FROM timeline WHERE kind = 'acknowledged' ORDER BY seq LIMIT 1").fetchone()
+        copy.execute(
+            "UPDATE timeline SET text = replace(text, 'Mika', 'Nika') WHERE incident = 1 AND seq = ?", (entry,)
+        )
+        copy.commit()
+    return int(entry)
+
+
+def _expect(true: bool, otherwise: str, ran: Ran) -> None:
+    if not true:
+        raise NotProved(f"{otherwise}: exit code {ran.code}: {ran.output.strip()[:300]} {ran.errors.strip()[-600:]}")
