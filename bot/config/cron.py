@@ -1,4 +1,6 @@
-"""Five-field cron as everybody knows it, checked and put into the words that our scheduler reads the same way.
+"""Cron as everybody knows it, checked and put into the words that our scheduler reads the same way.
+
+Five fields, or six with the seconds first, as many schedulers take it (Quartz, Spring, APScheduler itself).
 
 In crontab(5) Sunday is 0 and 7; APScheduler 3 counts from Monday, so `0 9 * * 1` would fire on Tuesday. Weekdays are
 therefore always handed on as names. It also joins day-of-month and weekday by "and" where cron says "or", so a
@@ -20,7 +22,7 @@ _SHORT = {
     "@weekly": "0 0 * * 0",
     "@monthly": "0 0 1 * *",
 }
-_EXAMPLE = "write five fields: minute hour day month weekday, e.g. `0 9 * * mon-fri`"
+_EXAMPLE = "write five fields: minute hour day month weekday, e.g. `0 9 * * mon-fri` (a sixth, before them, is seconds)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,13 @@ _FIELDS = (
 )
 
 
+_SECOND = _Field("second", 0, 59)
+
+
 def normalise(text: str) -> str:
     """The same schedule with weekdays as names. Raises Unfit with the field that is wrong."""
     line = _SHORT.get(text.strip().lower(), text)
-    parts = line.lower().split()
+    seconds, parts = _apart(line.lower().split(), text)
     if len(parts) != len(_FIELDS):
         raise Unfit(f"“{text[:60]}” is not a cron schedule: it has {len(parts)} fields", _EXAMPLE)
     values = [_values(part, field, text) for part, field in zip(parts, _FIELDS, strict=True)]
@@ -57,7 +62,15 @@ def normalise(text: str) -> str:
         raise Unfit(f"“{text[:60]}” never comes: no such day in these months", "choose another day")
     numbers = [_numbered(part, field, text) for part, field in zip(parts[:4], _FIELDS[:4], strict=True)]
     named = "*" if parts[4] == "*" else ",".join(_DAYS[day] for day in sorted({day % 7 for day in weekdays}))
-    return " ".join([*numbers, named])
+    return " ".join([*seconds, *numbers, named])
+
+
+def _apart(parts: list[str], text: str) -> tuple[list[str], list[str]]:
+    """The field of seconds, if it is there, and the others."""
+    if len(parts) != len(_FIELDS) + 1:
+        return [], parts
+    _values(parts[0], _SECOND, text)
+    return [_numbered(parts[0], _SECOND, text)], parts[1:]
 
 
 def _values(part: str, field: _Field, text: str) -> set[int]:

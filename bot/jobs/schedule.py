@@ -20,17 +20,20 @@ _NEAR = timedelta(hours=25)
 
 
 class Schedule:
-    """Five cron fields in a time zone. Weekdays are names, because schedulers count them differently."""
+    """Cron in a time zone: five fields, or six with seconds first. Weekdays are names: schedulers count differently."""
 
     def __init__(self, cron: str, zone: str) -> None:
         fields = cron.split()
-        if len(fields) != 5 or any(letter.isdigit() for letter in fields[4]):
-            raise ValueError(f"“{cron}” needs five fields, and weekdays as names")
+        if len(fields) not in {5, 6} or any(letter.isdigit() for letter in fields[-1]):
+            raise ValueError(f"“{cron}” needs five or six fields, and weekdays as names")
+        second, minute, hour, day, month, weekday = fields if len(fields) == 6 else ("0", *fields)
         self.cron = cron
         self.zone = zone
         self._zone = ZoneInfo(zone)
-        self._walls = CronTrigger.from_crontab(cron, timezone=UTC)  # "UTC" stands for any wall clock here
-        self._elapsed = fields[1].startswith("*")
+        self._walls = CronTrigger(
+            second=second, minute=minute, hour=hour, day=day, month=month, day_of_week=weekday, timezone=UTC
+        )  # "UTC" stands for any wall clock here
+        self._elapsed = hour.startswith("*")
 
     def following(self, after: datetime) -> datetime | None:
         """The first tick after a moment."""

@@ -26,6 +26,8 @@ from bot.config.problems import Unfit
         ("  5   4 * * * ", "5 4 * * *"),
         ("5/20 * * * *", "5,25,45 * * * *"),
         ("*/70 * * * *", "0 * * * *"),
+        ("30 0 9 * * 1", "30 0 9 * * mon"),
+        ("*/20 * * * * *", "*/20 * * * * *"),
     ],
 )
 def test_one_spelling(text: str, expected: str) -> None:
@@ -35,7 +37,7 @@ def test_one_spelling(text: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("text", "part"),
     [
-        ("0 9 * *", "4 fields"), ("0 9 * * * *", "6 fields"), ("", "0 fields"), ("60 * * * *", "minute “60”"),
+        ("0 9 * *", "4 fields"), ("0 0 9 * * * *", "7 fields"), ("60 0 9 * * *", "second “60”"), ("", "0 fields"), ("60 * * * *", "minute “60”"),
         ("* 24 * * *", "hour “24”"), ("* * 0 * *", "day of the month “0”"), ("* * * 13 *", "month “13”"),
         ("* * * * 8", "weekday “8”"), ("* * * * funday", "weekday “funday”"), ("5-1 * * * *", "runs backwards"),
         ("*/0 * * * *", "steps by nothing"), ("a * * * *", "minute “a”"), ("1,,2 * * * *", "can't be read"),
