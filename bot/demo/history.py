@@ -1,4 +1,4 @@
-"""Gives the demo's registry a past: MLflow dates everything "now", and a story needs versions that were promoted weeks ago."""
+"""Gives the demo's registry a past: MLflow dates everything "now"; a story needs versions promoted weeks ago."""
 
 import sqlite3
 from contextlib import closing

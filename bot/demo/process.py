@@ -1,4 +1,4 @@
-"""Starts other programs, waits until they answer, and ends them for sure: also after an error, Ctrl-C or a kill -9 of ours."""
+"""Starts other programs, waits until they answer, and ends them for sure: after an error, Ctrl-C, a kill -9 of ours."""
 
 import asyncio
 import os
@@ -6,17 +6,22 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 import httpx
 
 from bot.domain.errors import BotError
 
+A = TypeVar("A")
+B = TypeVar("B")
 GUARD = Path(__file__).parent / "world" / "guard.py"
 GRACE = 8.0
 """Seconds until a program that was asked to end is killed; a little more than the guard's own grace."""
+START_WITHIN = 90.0
+"""Seconds for a vendor's program. Two idle cores need a tenth of it; a busy machine takes several times as long."""
 LAST_LINES = 15
 ATTEMPTS = 3
 """How often another port is tried when somebody took the free one that we had found."""
@@ -48,7 +53,7 @@ class Process:
         return self._process.returncode is None
 
     async def wait_until_http_ok(self, url: str, within: float, *, headers: Mapping[str, str] | None = None) -> None:
-        """Until a GET is answered with 2xx. Raises DidNotStart when the program ends first, or after so many seconds."""
+        """Until a GET is answered with 2xx. Raises DidNotStart when the program ends first, or after these seconds."""
         until = time.monotonic() + within
         async with httpx.AsyncClient(trust_env=False, timeout=5.0, headers=headers) as http:
             while not await _answers(http, url):
@@ -74,9 +79,14 @@ class Process:
 
     async def kill(self) -> None:
         """End it and all that it started at once, as a power cut would (SIGKILL)."""
-        if self.running:
+        if self.running or self._guard_was_killed:
             self._signal(signal.SIGKILL, group=True)
             await self._process.wait()
+
+    @property
+    def _guard_was_killed(self) -> bool:
+        """Then it could not end the others of its group. They keep the group's id from being given away."""
+        return self._process.returncode is not None and self._process.returncode < 0
 
     def last_lines(self) -> str:
         """The end of its log."""
@@ -127,7 +137,7 @@ async def listening(
     port: int | None = None,
     cwd: Path | None = None,
 ) -> AsyncIterator[tuple[Process, int]]:
-    """A program that listens on a loopback port and answers `GET {ready}`; on a free port, or on the one that is given."""
+    """A program that listens on a loopback port and answers `GET {ready}`; on a free port, or on the given one."""
     for attempt in range(1, ATTEMPTS + 1):
         chosen = port or free_port()
         async with running(name, command(chosen), log=log, env=env, cwd=cwd) as process:
@@ -136,10 +146,22 @@ async def listening(
             except PortTaken:
                 if port or attempt == ATTEMPTS:
                     raise
-                log.write_bytes(b"")
+                await asyncio.to_thread(log.write_bytes, b"")
                 continue
             yield process, chosen
             return
+
+
+async def side_by_side(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """Both at the same time. When one fails, the other is cancelled and has ended before the error is told."""
+    tasks = one, two = asyncio.create_task(first), asyncio.create_task(second)
+    try:
+        return await asyncio.gather(one, two)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        raise
 
 
 def free_port() -> int:
@@ -150,9 +172,13 @@ def free_port() -> int:
 
 
 def environment(*dropped: str, **added: str) -> dict[str, str]:
-    """Our environment without the variables that begin so, with others added. Bytecode may be written: starts are quicker."""
+    """Our environment without the variables that begin so, with others added.
+
+    Bytecode may be written, for quicker starts; what runs on this machine is not asked through a proxy.
+    """
     unwanted = (*dropped, "PYTHONDONTWRITEBYTECODE", "PYTHONPATH", "VIRTUAL_ENV")
-    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)} | added
+    direct = {"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost"}
+    return {name: value for name, value in os.environ.items() if not name.startswith(unwanted)} | direct | added
 
 
 async def _answers(http: httpx.AsyncClient, url: str) -> bool:

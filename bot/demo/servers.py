@@ -1,35 +1,38 @@
-"""The real programs around the bot, each from the start to the end of a block: MLflow, the model's serving, the sandbox, the bot."""
+"""The real programs around the bot, each from start to end of a block: MLflow, serving, the sandbox, the bot."""
 
 import asyncio
-import hashlib
-import shutil
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.demo.environments import BENTOML, MLFLOW, ROOT, python_of
-from bot.demo.history import MODEL, date_back
-from bot.demo.process import Process, environment, listening
-
-WORLD = Path(__file__).parent / "world"
-CACHE = ROOT / ".demo" / "cache"
-MADE_FROM = (
-    *(WORLD / name for name in ("seed_models.py", "build_bentos.py", "fraud_service.py")),
-    *(ROOT / "requirements" / name for name in ("mlflow.lock", "bentoml.lock")),
+from bot.demo.environments import BENTOML, ROOT, python_of
+from bot.demo.history import MODEL
+from bot.demo.prepared import WORLD, lay_out, lay_out_registry, prepared
+from bot.demo.process import (
+    ATTEMPTS,
+    START_WITHIN,
+    PortTaken,
+    Process,
+    environment,
+    free_port,
+    listening,
+    side_by_side,
 )
-START_WITHIN = 90.0
-"""Seconds. Measured on two cores: MLflow 9 to 13, a bento 6 to 8; a busy machine takes several times as long."""
+from bot.demo.registry import MlflowServer, mlflow
 
-
-@dataclass(frozen=True, slots=True)
-class MlflowServer:
-    """A running MLflow with the models of the demo (or none)."""
-
-    url: str
-    process: Process
+__all__ = [
+    "MlflowServer",
+    "Server",
+    "Serving",
+    "bot_process",
+    "fraud_serving",
+    "mlflow_server",
+    "prepared",
+    "registry_and_serving",
+    "sandbox_process",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +55,24 @@ class Server:
 async def mlflow_server(
     directory: Path, *, seeded: bool = True, port: int | None = None
 ) -> AsyncIterator[MlflowServer]:
-    """MLflow on SQLite in `directory` (`mlflow.db`, `artifacts/`), with its log. `seeded`: with the demo's models and their past."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """MLflow on SQLite in `directory`, with its log. `seeded`: with the demo's models and their past."""
     if seeded and not (directory / "mlflow.db").exists():
         cached = await prepared()
-        await asyncio.to_thread(_lay_out, cached / "mlflow", directory)
-        await asyncio.to_thread(date_back, directory / "mlflow.db", datetime.now(UTC))
-    async with _mlflow(directory, port) as server:
+        await asyncio.to_thread(lay_out_registry, cached / "mlflow", directory)
+    async with mlflow(directory, port) as server:
         yield server
 
 
 @asynccontextmanager
 async def fraud_serving(directory: Path, mlflow_url: str, *, port: int | None = None) -> AsyncIterator[Serving]:
-    """The deployment controller with a BentoML process behind it, which follows the alias in MLflow."""
+    """The deployment controller with a BentoML process behind it, which follows the alias in MLflow.
+
+    While MLflow does not answer it serves what it served last, so the two may be started side by side.
+    """
     store = directory / "bentos"
-    cached = await prepared()
-    await asyncio.to_thread(_lay_out, cached / "bentos", store)
+    if not store.exists():
+        cached = await prepared()
+        await asyncio.to_thread(lay_out, cached / "bentos", store)
     async with listening(
         "The model's serving",
         lambda port: [python_of(BENTOML), WORLD / "follow_champion.py", mlflow_url, MODEL, str(port), store],
@@ -78,6 +83,29 @@ async def fraud_serving(directory: Path, mlflow_url: str, *, port: int | None = 
         port=port,
     ) as (process, at):
         yield Serving(f"http://127.0.0.1:{at}", process)
+
+
+@asynccontextmanager
+async def registry_and_serving(
+    directory: Path, *, mlflow_port: int | None = None, serving_port: int | None = None
+) -> AsyncIterator[tuple[MlflowServer, Serving]]:
+    """The seeded MLflow and the serving that follows it, started side by side."""
+    await prepared()
+    for attempt in range(1, ATTEMPTS + 1):
+        chosen = mlflow_port or free_port()
+        async with AsyncExitStack() as stack:
+            try:
+                serving = fraud_serving(directory, f"http://127.0.0.1:{chosen}", port=serving_port)
+                both = await side_by_side(
+                    stack.enter_async_context(mlflow_server(directory, port=chosen)),
+                    stack.enter_async_context(serving),
+                )
+            except PortTaken:
+                if mlflow_port or attempt == ATTEMPTS:
+                    raise
+                continue
+            yield both
+            return
 
 
 @asynccontextmanager
@@ -118,34 +146,3 @@ async def bot_process(
         cwd=directory,
     ) as (process, at):
         yield Server(f"http://127.0.0.1:{at}", process)
-
-
-# ------------------------------------------------------------ the seeded world, made once and copied from then on
-
-
-async def prepared() -> Path:
-    """The folder with the seeded registry (`mlflow/`) and its bentos (`bentos/`); trained and built at the first call."""
-    python_of(MLFLOW), python_of(BENTOML)
-    made_from = hashlib.sha256(b"".join(path.read_bytes() for path in MADE_FROM)).hexdigest()[:16]
-    cached = CACHE / made_from
-    if not cached.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with await asyncio.to_thread(_only_one_of_us):
-            if not cached.exists():
-                await _prepare(cached)
-    return cached
-
-
-async def _prepare(cached: Path) -> None:
-    """Into a folder beside it, renamed when complete: an interrupted preparation leaves nothing that looks finished."""
-    for old in CACHE.glob("*"):
-        if old.is_dir():
-            shutil.rmtree(old)
-    part = CACHE / f"{cached.name}.part"
-    async with _mlflow_at(part / "mlflow") as (url, process):
-        await _finish("Training the models", [python_of(MLFLOW), WORLD / "seed_models.py", url], part / "seed.log")
-        bentoml = environment("BENTOML_", BENTOML_HOME=str(part / "bentos"))
-        builder = [python_of(BENTOML), WORLD / "build_bentos.py", url, MODEL]
-        await _finish("Building the bentos", builder, part / "build.log", bentoml)
-        await process.stop()
-    part.rename(cached)

@@ -15,6 +15,8 @@ from pathlib import Path
 os.environ["BENTOML_DO_NOT_TRACK"] = "True"
 HERE = Path(__file__).parent
 BENTO = "fraud_detector"
+LAST = "last-served"
+"""The file in the store with the version that served last."""
 
 
 def get(url, path, /, **query):
@@ -77,11 +79,20 @@ def build(url, model, version):
         )
 
 
+def remember(store, version):
+    """What serving begins with while the registry does not answer."""
+    part = Path(store, f"{LAST}.part")
+    part.write_text(version)
+    part.rename(Path(store, LAST))
+
+
 def main(url, model):
     for version in versions(url, model):
         if not exists(version):
             build(url, model, version)
             print(f"built {BENTO}:v{version}", flush=True)
+    if not Path(os.environ["BENTOML_HOME"], LAST).exists():
+        remember(os.environ["BENTOML_HOME"], champion(url, model))
 
 
 if __name__ == "__main__":

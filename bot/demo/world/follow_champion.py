@@ -2,7 +2,8 @@
 
 `follow_champion.py MLFLOW_URL MODEL PORT STORE`, run by BentoML's own Python. The new version is started beside the old one on a port of
 its own; when it is ready new connections on PORT go to it, and the old one is asked to finish what it has and end: callers never meet
-a closed door. A version that doesn't start changes nothing: the old one keeps answering.
+a closed door. A version that doesn't start changes nothing: the old one keeps answering. A registry that doesn't answer changes nothing
+either: until it does, the version that served last is served again, also after a restart of this controller.
 """
 
 import asyncio
@@ -83,11 +84,14 @@ class Backend:
 class Door:
     """The fixed port: passes connections on to whichever backend is the present one."""
 
-    def __init__(self):
+    def __init__(self, port):
         self.backend = None
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.socket.bind(("127.0.0.1", port))  # ours from the start; it refuses connections until it listens
 
-    async def serve(self, port):
-        self.server = await asyncio.start_server(self.connection, "127.0.0.1", port)
+    async def open(self):
+        self.server = await asyncio.start_server(self.connection, sock=self.socket)
 
     async def connection(self, reader, writer):
         try:
@@ -111,7 +115,9 @@ class Door:
 class Controller:
     def __init__(self, url, model, port, store):
         self.url, self.model, self.port, self.store = url, model, port, store
-        self.door = Door()
+        for left_behind in Path(store).glob("v*-*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
+        self.door = Door(int(port))
         self.backends = []
         self.lost = False
 
@@ -129,9 +135,15 @@ class Controller:
             if not self.lost:
                 say(f"the alias can't be read ({error}); nothing is changed until it can")
             self.lost = True
-            return None
+            return None if self.door.backend else self.last_served()
         self.lost = False
         return wanted
+
+    def last_served(self):
+        try:
+            return Path(self.store, build_bentos.LAST).read_text()
+        except FileNotFoundError:
+            return None
 
     async def roll_out(self, version):
         began = time.monotonic()
@@ -149,7 +161,8 @@ class Controller:
             return
         self.door.backend = new
         if old is None:
-            await self.door.serve(self.port)
+            await self.door.open()
+        build_bentos.remember(self.store, version)
         say(f"{self.model} v{version} answers on port {self.port}, {time.monotonic() - began:.1f} s after it was asked for")
         if old is not None:
             await self.end(old)
@@ -169,7 +182,7 @@ class Controller:
 
 
 async def main(url, model, port, store):
-    controller = Controller(url, model, int(port), store)
+    controller = Controller(url, model, port, store)
     work = asyncio.create_task(controller.follow())
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.cancel)
