@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
 from pydantic import BaseModel, SecretStr
@@ -203,7 +203,7 @@ def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide) -> list[Job]:
     setup, store, systems, clock = parts.loaded.setup, parts.store, parts.systems, parts.clock
 
     async def look() -> None:
-        await look_at_models(store, setup, systems, clock)
+        await look_at_models(store, setup, systems, clock, slack.nudge)
 
     async def ask() -> None:
         for result in await reconcile(store, setup, systems, clock, slack.nudge):
@@ -430,7 +430,7 @@ async def diagnose(parts: Core) -> Reply:
 def manifest(loaded: Loaded) -> str:
     """The Slack app manifest for this configuration."""
     web = loaded.settings.web
-    mode = "http" if loaded.settings.slack.mode is SlackMode.HTTP else "socket"
+    mode: Literal["http", "socket"] = "http" if loaded.settings.slack.mode is SlackMode.HTTP else "socket"
     return slack_manifest(mode=mode, base_url=str(web.base_url or f"http://{web.host}:{web.port}"))
 
 

@@ -1,14 +1,17 @@
 """The live ledger: which version served from when to when, learned by looking and from what systems say."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bot.domain.errors import IntegrationError
+from bot.domain.incident import touched
 from bot.domain.models import Binding, Change, Evidence, LiveSpan, Observation, Verdict
+from bot.domain.post import Lane
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
+from bot.usecases import notify
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
@@ -28,15 +31,20 @@ class Seen:
     fault: str = ""
 
 
-async def look_at_models(store: Store, setup: Setup, systems: Systems, clock: Clock) -> Sequence[Seen]:
+async def look_at_models(
+    store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None] = lambda: None
+) -> Sequence[Seen]:
     """One round over all bindings; a system that can't be asked is a finding, and the ledger is left as it is."""
     seen = [await _look(systems, binding, clock.now()) for binding in setup.bindings]
+    if await store.write(lambda tx: sum(learn(tx, one.binding, one.live, one.changes) for one in seen)):
+        nudge()
+    return seen
 
-    def decide(tx: Transaction) -> None:
-        for one in seen:
-            learn(tx, one.binding, one.live, one.changes)
 
-    await store.write(decide)
+async def look_at(store: Store, systems: Systems, binding: Binding, clock: Clock) -> Seen:
+    """Look at one binding now: before a plan is made, what is known must not be half a minute old."""
+    seen = await _look(systems, binding, clock.now())
+    await store.write(lambda tx: learn(tx, seen.binding, seen.live, seen.changes))
     return seen
 
 
@@ -74,13 +82,28 @@ async def _live(systems: Systems, binding: Binding) -> Observation | None:
     return await systems.registry(binding.pointer.integration).resolve(binding.pointer.model, binding.pointer.alias)
 
 
-def learn(tx: Transaction, binding: Binding, live: Observation | None, changes: Sequence[Change]) -> None:
-    """Fold what was seen into the ledger and the list of changes."""
-    for change in changes:
-        tx.changes.add(change)
+def learn(tx: Transaction, binding: Binding, live: Observation | None, changes: Sequence[Change]) -> int:
+    """Fold what was seen into the ledger and the list of changes; gives how many changes are new."""
+    fresh = remember(tx, changes)
+    if live is not None and live.version is not None:
+        _note_live(tx, binding, live, changes)
+    return fresh
+
+
+def remember(tx: Transaction, changes: Sequence[Change]) -> int:
+    """Keep changes, and show new ones on the cards of their models' incidents; gives how many are new."""
+    fresh = [change for change in changes if tx.changes.add(change)]
+    for model in dict.fromkeys(change.model for change in fresh):
+        for incident in tx.incidents.live(model=model):
+            after = touched(incident)
+            tx.incidents.save(after)
+            notify.show(tx, after, Lane.ENRICHMENT)
+    return len(fresh)
+
+
+def _note_live(tx: Transaction, binding: Binding, live: Observation, changes: Sequence[Change]) -> None:
+    assert live.version is not None
     model, environment = binding.model, binding.environment
-    if live is None or live.version is None:
-        return
     open_span = tx.ledger.open_span(model, environment)
     if open_span is not None and open_span.version == live.version:
         return

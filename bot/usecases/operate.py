@@ -13,7 +13,7 @@ from bot.domain.severity import Severity
 from bot.domain.timeline import BOT, Actor, Draft, Kind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Timer, Transaction
-from bot.usecases import notify
+from bot.usecases import live, notify
 from bot.usecases.reply import Mentions, Reply, Tone, say
 from bot.usecases.rollback import plan_rollback
 from bot.usecases.setup import Setup
@@ -71,6 +71,7 @@ async def request_rollback(
     joined = await store.write(lambda tx: _join(tx, setup, binding, by))
     if joined is not None:
         return joined
+    await live.look_at(store, systems, binding, clock)
     spans: tuple[LiveSpan, ...] = await store.read(lambda tx: tx.ledger.spans(binding.model, binding.environment))
     plan = await plan_rollback(systems, binding, spans, to, now=clock.now(), ttl=setup.policies.plan_ttl)
     return await store.write(lambda tx: _propose(tx, setup, plan, route, incident, reason, by))
