@@ -256,7 +256,7 @@ async def _start_web(app: Any, listening: socket.socket) -> tuple[_Server, async
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="web")
-    while not server.started and not task.done():
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn offers nothing to wait for
         await asyncio.sleep(0.01)
     if task.done():
         task.result()
@@ -414,8 +414,8 @@ async def diagnose(parts: Core) -> Reply:
     except BadInput as error:
         lines.append((False, f"Slack: {error.what} {error.next_step}"))
     else:
-        for finding in await examine(settings, parts.loaded.setup):
-            lines.append((finding.ok, f"{finding.name}: {finding.text} {finding.fix}".strip()))
+        findings = await examine(settings, parts.loaded.setup)
+        lines.extend((found.ok, f"{found.name}: {found.text} {found.fix}".strip()) for found in findings)
     for slug, adapter in parts.systems.health.items():
         try:
             lines.append((True, f"{slug}: {await adapter.probe()}"))

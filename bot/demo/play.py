@@ -8,7 +8,6 @@ import string
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +20,7 @@ from bot.demo import servers
 from bot.demo.command import Command
 from bot.demo.environments import ROOT
 from bot.demo.monitor import Monitor
-from bot.demo.process import environment, free_port
+from bot.demo.process import environment
 from bot.demo.story import CHANNEL, Story, World
 from bot.demo.workspace import Workspace
 from bot.domain.errors import BotError
@@ -91,45 +90,24 @@ _HINTS = (
 # ---------------------------------------------------------------- the world
 
 
-@dataclass(frozen=True, slots=True)
-class _Ports:
-    workspace: int
-    mlflow: int
-    serving: int
-
-
 @contextlib.asynccontextmanager
 async def world(folder: Path, console: Console, *, port: int, auto: bool) -> AsyncIterator[World]:
     """Workspace, MLflow, serving and bot, all of them until the end of the block."""
-    ports = _Ports(port or free_port(), free_port(), free_port())
     async with AsyncExitStack() as stack:
+        enter = stack.enter_async_context
         workspace = await _said(
-            console,
-            "The Slack workspace",
-            stack.enter_async_context(servers.sandbox_process(folder, port=ports.workspace)),
+            console, "The Slack workspace", enter(servers.sandbox_process(folder, port=port or None))
         )
-        await _said(console, "Three trained versions of the model", servers.prepared())
-        mlflow_url = f"http://127.0.0.1:{ports.mlflow}"
-        serves = servers.fraud_serving(folder / "serving", mlflow_url, port=ports.serving)
-        async with asyncio.TaskGroup() as both:
-            mlflow = both.create_task(
-                _said(
-                    console,
-                    "MLflow",
-                    stack.enter_async_context(servers.mlflow_server(folder / "mlflow", port=ports.mlflow)),
-                )
-            )
-            serving = both.create_task(
-                _said(console, "The model's serving (BentoML)", stack.enter_async_context(serves))
-            )
+        await _said(console, "Three trained versions of a model, and their bentos", servers.prepared())
+        mlflow, serving = await _said(
+            console, "MLflow, and BentoML serving what its alias names", enter(servers.registry_and_serving(folder))
+        )
         token = secrets.token_urlsafe(24)
-        _configure(folder, mlflow.result().url, serving.result().url, datetime.now(UTC) + DIGESTS_AFTER[auto])
+        _configure(folder, mlflow.url, serving.url, datetime.now(UTC) + DIGESTS_AFTER[auto])
         env = _env(workspace.url, token)
-        bot = await _said(
-            console, "The bot, connected to Slack", stack.enter_async_context(servers.bot_process(env, folder))
-        )
+        bot = await _said(console, "The bot, connected to Slack", enter(servers.bot_process(env, folder)))
         command = Command(folder, environment("MLOPS_BOT_", "SLACK_") | {"PYTHONPATH": str(ROOT)} | env)
-        yield World(workspace.url, bot.url, mlflow.result().url, serving.result().url, token, command)
+        yield World(workspace.url, bot.url, mlflow.url, serving.url, token, command)
 
 
 async def _said(console: Console, what: str, work: Awaitable[T]) -> T:
