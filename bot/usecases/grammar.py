@@ -75,14 +75,14 @@ def parse(text: str) -> Words:
             not_done="Nothing was done.",
             next_step="Put long text into the thread and pin it with 📌.",
         )
-    plain = _plain(text).strip()
-    if not plain:
+    parts = _visible(text).split(None, 1)
+    if not parts:
         return Words("help")
-    first, _, tail = plain.partition(" ")
+    first, tail = _typed(parts[0]), parts[1] if len(parts) > 1 else ""
     name = ALIASES.get(first.lower(), first.lower())
     if name not in USAGE:
         raise _unknown(first)
-    words, options = _options(_split(tail))
+    words, options = _options(_split(_typed(tail)))
     return Words(name, tuple(words), options, tail.strip())
 
 
@@ -104,16 +104,22 @@ def _unknown(first: str) -> BadInput:
     return BadInput(f"There is no command “{shown}”.", not_done="Nothing was done.", next_step=hint)
 
 
-def _plain(text: str) -> str:
-    """Phones turn `--to` into `—to` and quotes into curly ones; invisible characters are dropped."""
-    text = re.sub(r"(?<!\S)[—–](?=\w)", "--", text)
-    text = text.replace("“", '"').replace("”", '"').replace("„", '"')
-    return re.sub(r"[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff\x00]", "", text)
+def _visible(text: str) -> str:
+    """Without what hides or reorders text; what joins an emoji, or letters of some scripts, is part of the words."""
+    return re.sub(r"[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff\x00]", "", text)
+
+
+def _typed(text: str) -> str:
+    """As it would have been typed at a desk: phones turn `--to` into `—to`, and quotes into curly ones."""
+    text = re.sub(r"(?<!\S)[—–―](?=\w)", "--", text)
+    text = re.sub("[“”„‟«»]", '"', text)
+    return re.sub("[\u200c\u200d]", "", text)
 
 
 def _split(tail: str) -> list[str]:
-    """Words; `"…"` holds one together. An unclosed quote goes to the end."""
-    return [quoted or bare for quoted, bare in re.findall(r'"([^"]*)"?|(\S+)', tail) if quoted or bare]
+    """Words; `"…"` holds one together, also after `--name=`. An unclosed quote goes to the end."""
+    found = re.findall(r'(--[\w-]+=)?"([^"]*)"?|(\S+)', tail)
+    return [bare or f"{option}{quoted}" for option, quoted, bare in found if bare or option or quoted]
 
 
 def _options(parts: Sequence[str]) -> tuple[list[str], dict[str, str]]:
