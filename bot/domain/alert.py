@@ -91,6 +91,8 @@ class Alert:
     """The monitor itself is at fault (NoData, DatasourceError): not a finding about the model."""
     truncated: bool = False
     """The source left out other alerts of this delivery."""
+    muted: bool = False
+    """It fires, but is silenced or inhibited at the source: not told to anybody, and not over."""
 
     @property
     def summary(self) -> str:

@@ -89,6 +89,8 @@ class Incidents(Protocol):
         """Open, acknowledged and mitigated ones, newest first."""
         ...
 
+    def count_live(self) -> int: ...
+
     def newest(
         self,
         *,
@@ -120,8 +122,19 @@ class Episodes(Protocol):
 
     def get(self, source: str, instance: str, fingerprint: str, starts_at: datetime) -> Episode | None: ...
     def newest(self, source: str, instance: str, fingerprint: str) -> Episode | None: ...
-    def save(self, episode: Episode, alert: Alert) -> None:
-        """Insert or update; the alert's name, labels, annotations are kept as last seen."""
+    def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
+        """Insert or update; the alert's name, labels, annotations are kept as last seen.
+
+        `moved_from`: the start under which the episode was known, when its source names a newer one.
+        """
+        ...
+
+    def alert_of(self, episode: Episode) -> Alert | None:
+        """The episode's alert as last seen."""
+        ...
+
+    def tally(self, incident: int) -> tuple[int, int]:
+        """How many of an incident's episodes fire, and how many there were."""
         ...
 
     def firing_of(self, incident: int) -> Sequence[Episode]: ...

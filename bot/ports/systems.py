@@ -60,7 +60,10 @@ class AlertPoll(Protocol):
 
     @abstractmethod
     async def firing(self) -> Sequence[Alert]:
-        """Everything that fires now and is not silenced, as the webhook would have told it: same fingerprints."""
+        """Everything that fires now, as the webhook would have told it: same fingerprints.
+
+        What is silenced or inhibited is listed as well, marked `muted`: left out, it would look as if it were over.
+        """
 
 
 class Registry(Protocol):

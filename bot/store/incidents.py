@@ -43,6 +43,10 @@ class Incidents(port.Incidents):
             query = query.where(IncidentRow.model == plain(model))
         return self._all(query.order_by(col(IncidentRow.number).desc()).limit(limit))
 
+    def count_live(self) -> int:
+        query = select(sa.func.count()).select_from(IncidentRow).where(col(IncidentRow.status).in_(_LIVE))
+        return self._session.exec(query).one()
+
     def newest(
         self,
         *,
@@ -128,7 +132,7 @@ class Episodes(port.Episodes):
     def newest(self, source: str, instance: str, fingerprint: str) -> Episode | None:
         return self._one(_of(source, instance, fingerprint).order_by(_EPISODES.c.starts_at.desc()).limit(1))
 
-    def save(self, episode: Episode, alert: Alert) -> None:
+    def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
         key = {
             "source": plain(episode.source),
             "instance": plain(episode.instance),
@@ -144,10 +148,21 @@ class Episodes(port.Episodes):
             "incident": episode.incident,
             "alert": dump(alert),
         }
-        same = sa.and_(*(_EPISODES.c[name] == value for name, value in key.items()))
-        changed = self._session.execute(sa.update(_EPISODES).where(same).values(**values))
+        was = {**key, "starts_at": moved_from or episode.starts_at}
+        same = sa.and_(*(_EPISODES.c[name] == value for name, value in was.items()))
+        changed = self._session.execute(sa.update(_EPISODES).where(same).values(**key, **values))
         if changed.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE's result counts rows
             self._session.execute(sa.insert(_EPISODES).values(**key, **values))
+
+    def alert_of(self, episode: Episode) -> Alert | None:
+        found = _of(episode.source, episode.instance, episode.fingerprint).with_only_columns(_EPISODES.c.alert)
+        text = self._session.execute(found.where(_EPISODES.c.starts_at == episode.starts_at)).scalar()
+        return None if text is None else load(Alert, str(text))
+
+    def tally(self, incident: int) -> tuple[int, int]:
+        query = sa.select(_EPISODES.c.status, sa.func.count()).where(_EPISODES.c.incident == incident)
+        counts = {status: count for status, count in self._session.execute(query.group_by(_EPISODES.c.status))}
+        return counts.get(AlertStatus.FIRING.value, 0), sum(counts.values())
 
     def firing_of(self, incident: int) -> Sequence[Episode]:
         firing = AlertStatus.FIRING.value

@@ -68,10 +68,10 @@ class PolledAlertmanager(Alertmanager, AlertPoll, Health):
         self._clock = clock
 
     async def firing(self) -> Sequence[Alert]:
-        """What fires and is neither silenced nor inhibited. Raises IntegrationErrors."""
-        wanted = {"active": True, "silenced": False, "inhibited": False, "unprocessed": True}
+        """What fires; what is silenced or inhibited is marked as muted. Raises IntegrationErrors."""
+        wanted = {"active": True, "silenced": True, "inhibited": True, "unprocessed": True}
         answer = read_value(ApiAlerts, await self._http.get_json("/api/v2/alerts", wanted), SLUG)
-        return tuple(self._from_api(alert) for alert in answer.root if alert.status.state != "suppressed")
+        return tuple(self._from_api(alert) for alert in answer.root)
 
     def _from_api(self, alert: ApiAlert) -> Alert:
         return Alert(
@@ -84,6 +84,7 @@ class PolledAlertmanager(Alertmanager, AlertPoll, Health):
             labels=dict(alert.labels),
             annotations=dict(alert.annotations),
             url=link(alert.generator_url),
+            muted=alert.status.state == "suppressed",
         )
 
     async def probe(self) -> str:

@@ -213,11 +213,11 @@ class PolledGrafana(Grafana, AlertPoll, Health):
         self._clock = clock
 
     async def firing(self) -> Sequence[Alert]:
-        """What fires and is neither silenced nor inhibited. Raises IntegrationErrors."""
-        wanted = {"active": True, "silenced": False, "inhibited": False}
+        """What fires; what is silenced or inhibited is marked as muted. Raises IntegrationErrors."""
+        wanted = {"active": True, "silenced": True, "inhibited": True}
         answer = await self._http.get_json("/api/alertmanager/grafana/api/v2/alerts", wanted)
         alerts = read_value(ApiAlerts, answer, SLUG).root
-        return tuple(self._from_api(alert) for alert in alerts if alert.status.state != "suppressed")
+        return tuple(self._from_api(alert) for alert in alerts)
 
     def _from_api(self, alert: ApiAlert) -> Alert:
         labels, annotations = _public(alert.labels), _public(alert.annotations)
@@ -235,6 +235,7 @@ class PolledGrafana(Grafana, AlertPoll, Health):
             reading=_reading(_values(alert.annotations), value_string, name, annotations),
             url=link(alert.generator_url),
             monitoring_fault=_is_fault(name, annotations),
+            muted=alert.status.state == "suppressed",
         )
 
     async def probe(self) -> str:

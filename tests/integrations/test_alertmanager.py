@@ -202,12 +202,14 @@ async def test_what_fires_now_is_known_as_its_delivery_would_be() -> None:
     assert (found.name, found.labels, found.url) == (told.name, told.labels, told.url)
     assert found.status is AlertStatus.FIRING
     assert found.ends_at is None
-    assert system.asked[0].url.params["silenced"] == "false"
+    assert not found.muted
+    assert [system.asked[0].url.params[name] for name in ("active", "silenced", "inhibited")] == ["true"] * 3
 
 
-async def test_what_is_silenced_does_not_count() -> None:
+async def test_what_is_silenced_still_fires_and_is_marked() -> None:
     system = Answering({ALERTS: (200, answer("alertmanager", "alerts_silenced"))})
-    assert list(await asked(system).firing()) == []
+    (found,) = await asked(system).firing()
+    assert found.muted
 
 
 async def test_credentials_of_the_api_are_not_those_of_deliveries() -> None:

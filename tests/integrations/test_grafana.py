@@ -206,7 +206,8 @@ def asked(system: Answering) -> PolledGrafana:
 async def test_what_fires_now_is_known_as_its_delivery_would_be() -> None:
     system = Answering({ALERTS: (200, answer("grafana", "alerts"))})
     poll = asked(system)
-    (found,) = await poll.firing()
+    found, silenced = await poll.firing()
+    assert (found.muted, silenced.muted) == (False, True)
     (told,) = poll.alerts(load("grafana", "own_drift_firing"))
     same = (
         "source",
