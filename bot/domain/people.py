@@ -17,6 +17,11 @@ class Person:
     title: str = ""
 
     @property
+    def reachable(self) -> bool:
+        """Whether Slack can bring them a message."""
+        return bool(self.slack_id)
+
+    @property
     def actor(self) -> Actor:
         """This person as the author of a timeline entry."""
         return Actor(ActorKind.PERSON, self.id, self.name)

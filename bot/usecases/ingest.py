@@ -3,17 +3,17 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from bot.domain.alert import Alert, AlertStatus, Episode, EpisodeChange, observe, reading_of, subject_of
-from bot.domain.incident import Incident, Status, reopen, resolve, touched
+from bot.domain.alert import Alert, AlertStatus, Episode, EpisodeChange, observe
+from bot.domain.incident import Incident, resolve, touched
 from bot.domain.models import Change
-from bot.domain.operation import OperationState
-from bot.domain.runbook import choose
-from bot.domain.severity import from_labels
-from bot.domain.timeline import BOT, Actor, ActorKind, Draft, Kind
+from bot.domain.operation import Operation, OperationState
+from bot.domain.timeline import Actor, ActorKind, Kind
 from bot.ports.store import DeliveryOutcome, Store, Transaction
 from bot.ports.systems import Delivery
-from bot.usecases import live, notify
+from bot.usecases import notify
+from bot.usecases.firing import AlertLog, fired
 from bot.usecases.setup import Setup
 
 
@@ -50,23 +50,24 @@ class Intake:
             number = tx.deliveries.add(
                 integration, digest, len(delivery.body), DeliveryOutcome.TAKEN, alerts=len(alerts)
             )
-            fresh = live.remember(tx, changes)
+            fresh = sum(tx.changes.add(change) for change in changes)
             receipt = take_alerts(tx, self._setup, alerts, evidence=f"sha256:{digest}")
             return replace(receipt, delivery=number, changes=fresh)
 
         receipt = await self._store.write(decide)
-        if receipt.incidents or receipt.changes:
+        if receipt.incidents:
             self._nudge()
         return receipt
 
     async def dead_letter(self, integration: str, delivery: Delivery, reason: str) -> None:
-        """Keep a delivery that can't be read, with its body."""
+        """Keep a delivery that can't be read, with its body; of equal ones the first keeps it."""
         digest = hashlib.sha256(delivery.body).hexdigest()
 
         def decide(tx: Transaction) -> None:
+            is_new = tx.keys.first("dead letter", f"{integration}:{digest}")
             tx.deliveries.add(
                 integration, digest, len(delivery.body), DeliveryOutcome.DEAD,
-                alerts=0, reason=reason[:1_000], body=delivery.body,
+                alerts=0, reason=reason[:1_000], body=delivery.body if is_new else None,
             )  # fmt: skip
 
         await self._store.write(decide)
@@ -78,23 +79,27 @@ def take_alerts(
     """Fold alerts into episodes and incidents. `late`: learned by asking the source, not by its delivery."""
     counts = dict.fromkeys(EpisodeChange, 0)
     joined = 0
-    seen: list[int] = []
+    touched_: list[int] = []
+    log = AlertLog(tx, evidence, late=late)
     for alert in alerts:
-        change, episode = _fold(tx, alert)
-        counts[change] += 1
-        match change:
+        found = _fold(tx, alert, late=late)
+        episode = found.episode
+        counts[found.change] += 1
+        match found.change:
             case EpisodeChange.OPENED:
-                number, is_new = _fired(tx, setup, alert, evidence, late=late)
+                number, is_new = fired(tx, setup, alert, log, known_to=episode.incident)
                 joined += not is_new
-                seen.append(number)
+                touched_.append(number)
                 episode = replace(episode, incident=number)
             case EpisodeChange.RESOLVED if episode.incident is not None:
-                _ended(tx, alert, episode.incident, evidence, late=late)
-                seen.append(episode.incident)
+                log.add(episode.incident, Kind.ALERT_RESOLVED, alert)
+                touched_.append(episode.incident)
             case _:
                 pass
-        tx.episodes.save(episode, alert)
-    for number in dict.fromkeys(seen):
+        tx.episodes.save(episode, alert, moved_from=found.moved_from)
+    log.close()
+    numbers = tuple(dict.fromkeys(touched_))
+    for number in numbers:
         _settle(tx, setup, number)
     ignored = (EpisodeChange.REPEATED, EpisodeChange.STALE, EpisodeChange.UNKNOWN_RESOLVED)
     return Receipt(
@@ -103,116 +108,49 @@ def take_alerts(
         refreshed=counts[EpisodeChange.REFRESHED],
         resolved=counts[EpisodeChange.RESOLVED],
         ignored=sum(counts[kind] for kind in ignored),
-        incidents=tuple(dict.fromkeys(seen)),
+        incidents=numbers,
     )
 
 
-def _fold(tx: Transaction, alert: Alert) -> tuple[EpisodeChange, Episode]:
-    """Find the episode that an alert belongs to.
+# ---------------------------------------------------------------- episodes
 
-    A monitor that was restarted, and a monitor that only reports verdicts, name a new start for a problem that is
-    still going on: such an alert goes on with the firing episode, and a later "resolved" ends it.
-    """
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    """An alert's episode after it; `moved_from` is the start under which it was known before."""
+
+    change: EpisodeChange
+    episode: Episode
+    moved_from: datetime | None = None
+
+
+def _fold(tx: Transaction, alert: Alert, *, late: bool) -> _Folded:
+    """Find the episode that an alert belongs to, and fold it in."""
     known = tx.episodes.get(alert.source, alert.instance, alert.fingerprint, alert.starts_at)
     newest = tx.episodes.newest(alert.source, alert.instance, alert.fingerprint)
-    goes_on = (
-        known is None
-        and newest is not None
-        and newest.status is AlertStatus.FIRING
-        and newest.starts_at <= alert.starts_at
-    )
-    return observe(newest if goes_on else known, newest, alert, tx.now)
+    if newest is not None and newest.status is AlertStatus.FIRING and newest.starts_at < alert.starts_at:
+        return _go_on(tx, newest, alert)
+    if late and newest is not None and newest.status is AlertStatus.RESOLVED and newest.starts_at >= alert.starts_at:
+        # The source itself says that it fires: what was taken for its end was none.
+        revived = replace(newest, status=AlertStatus.FIRING, ends_at=None, last_seen=max(tx.now, newest.last_seen))
+        return _Folded(EpisodeChange.OPENED, revived)
+    return _Folded(*observe(known, newest, alert, tx.now))
 
 
-# ---------------------------------------------------------------- an alert fires
+def _go_on(tx: Transaction, firing: Episode, alert: Alert) -> _Folded:
+    """A newer start of what fires already: its monitor was restarted, or reports verdicts, or its end got lost.
+
+    The episode takes the newer start, so that what is delivered late about the older one is known to be stale. Only
+    when people have ended the incident meanwhile, it counts as firing anew.
+    """
+    change, episode = observe(firing, firing, alert, tx.now)
+    incident = tx.incidents.get(firing.incident) if firing.incident is not None else None
+    if change is EpisodeChange.REFRESHED and (incident is None or not incident.status.live):
+        change = EpisodeChange.OPENED
+    return _Folded(change, replace(episode, starts_at=alert.starts_at), firing.starts_at)
 
 
-def _fired(tx: Transaction, setup: Setup, alert: Alert, evidence: str, *, late: bool) -> tuple[int, bool]:
-    subject = subject_of(alert, setup.mapping, setup.models)
-    since = tx.now - setup.policies.reopen_within
-    incident = tx.incidents.joinable(
-        model=subject.model, source=alert.source, environment=subject.environment, resolved_after=since
-    )
-    if incident is None:
-        return _open(tx, setup, alert, evidence, late=late), True
-    if not incident.status.live:
-        incident, draft = reopen(incident, _monitor(alert), tx.now, f"{alert.name} fires again")
-        tx.incidents.save(incident)
-        tx.timeline.append(incident.number, draft)
-        notify.page_responsible(tx, setup, incident, why="the problem is back")
-    tx.timeline.append(incident.number, _fired_draft(alert, evidence, late=late))
-    _mention_worse(tx, setup, incident, alert)
-    tx.incidents.save(touched(incident))
-    return incident.number, False
-
-
-def _open(tx: Transaction, setup: Setup, alert: Alert, evidence: str, *, late: bool) -> int:
-    subject = subject_of(alert, setup.mapping, setup.models)
-    severity, severity_why = from_labels(alert.labels, setup.severities)
-    choice = setup.phase_of(alert)
-    match = choose(setup.runbooks, alert, choice.phase, subject.model)
-    incident = Incident(
-        number=tx.incidents.next_number(),
-        title=_title(alert, subject.model),
-        status=Status.OPEN,
-        severity=severity,
-        severity_why=severity_why,
-        route=setup.route_for(choice, subject.model),
-        model=subject.model,
-        version=subject.version,
-        environment=subject.environment,
-        feature=subject.feature,
-        subject_why=subject.why,
-        source=alert.source,
-        opened_at=tx.now,
-        started_at=min(alert.starts_at, tx.now),
-        reading=reading_of(alert, setup.mapping),
-        summary=alert.summary[:2_000],
-        url=alert.url,
-        runbook=match.runbook.slug if match else None,
-        runbook_why=match.why if match else "no runbook matched",
-    )
-    tx.incidents.add(incident)
-    opened = f"{incident.ref} opened: {incident.title} ({severity.value}, {severity_why})"
-    tx.timeline.append(incident.number, Draft(Kind.OPENED, opened, _monitor(alert), alert.starts_at, evidence))
-    tx.timeline.append(incident.number, _fired_draft(alert, evidence, late=late))
-    tx.timeline.append(incident.number, Draft(Kind.ROUTED, notify.routing_text(setup, incident), BOT, tx.now))
-    notify.announce(tx, setup, incident)
-    return incident.number
-
-
-def _title(alert: Alert, model: str | None) -> str:
-    name = " ".join(alert.name.split())[:120] or "unnamed alert"
-    return f"{name} on {model}" if model else f"{name} (unknown model)"
-
-
-def _fired_draft(alert: Alert, evidence: str, *, late: bool) -> Draft:
-    text = f"{alert.name[:200]} fires: {' '.join(alert.summary.split())[:1_000]}"
-    if late:
-        text = f"Learned late (by asking {alert.source}, no delivery came): {text}"
-    return Draft(
-        Kind.LEARNED_LATE if late else Kind.ALERT_FIRED, text, _monitor(alert), alert.starts_at, alert.url or evidence
-    )
-
-
-def _mention_worse(tx: Transaction, setup: Setup, incident: Incident, alert: Alert) -> None:
-    """Only people change a severity; but who was paged for less should know that it got worse."""
-    severity, why = from_labels(alert.labels, setup.severities)
-    if severity.worse_than(incident.severity):
-        text = f"{alert.name[:200]} speaks for {severity.value} ({why}); the incident stays {incident.severity.value}"
-        tx.timeline.append(incident.number, Draft(Kind.NOTE, f"{text} until a person changes it.", BOT, tx.now))
-        notify.page_responsible(tx, setup, incident, why=f"it got worse: {alert.name[:100]} ({severity.value})")
-
-
-# ---------------------------------------------------------------- an alert ends
-
-
-def _ended(tx: Transaction, alert: Alert, number: int, evidence: str, *, late: bool) -> None:
-    text = f"{alert.name[:200]} resolved."
-    if late:
-        text = f"Learned late (by asking {alert.source}, no delivery came): {text}"
-    kind = Kind.LEARNED_LATE if late else Kind.ALERT_RESOLVED
-    tx.timeline.append(number, Draft(kind, text, _monitor(alert), alert.ends_at or tx.now, evidence))
+# ---------------------------------------------------------------- incidents
 
 
 def _settle(tx: Transaction, setup: Setup, number: int) -> None:
@@ -220,8 +158,7 @@ def _settle(tx: Transaction, setup: Setup, number: int) -> None:
     incident = tx.incidents.get(number)
     if incident is None:
         return
-    firing = len(tx.episodes.firing_of(number))
-    seen = len(tx.episodes.alerts_of(number, limit=1_000))
+    firing, seen = tx.episodes.tally(number)
     incident = replace(touched(incident), alerts_firing=firing, alerts_seen=max(seen, incident.alerts_seen))
     tx.incidents.save(incident)
     if firing == 0 and incident.status.live:
@@ -230,17 +167,24 @@ def _settle(tx: Transaction, setup: Setup, number: int) -> None:
 
 
 def _resolve_by_source(tx: Transaction, setup: Setup, incident: Incident) -> None:
-    done = [o for o in tx.operations.newest(limit=5, incident=incident.number) if o.state is OperationState.SUCCEEDED]
-    if done:
-        why = f"every alert has ended after {done[0].ref}, whose result was confirmed by the serving side"
+    done = _what_helped(tx, incident)
+    if done is not None:
+        why = f"every alert has ended after {done.ref}, whose result was confirmed by the serving side"
     else:
         why = f"{incident.source} says that every alert has ended; nothing else has confirmed it"
     by = Actor(ActorKind.SYSTEM, incident.source, incident.source)
-    after, draft = resolve(incident, by, tx.now, why=why, confirmed=bool(done))
+    after, draft = resolve(incident, by, tx.now, why=why, confirmed=done is not None)
     tx.incidents.save(after)
     tx.timeline.append(incident.number, draft)
     notify.resolved(tx, setup, after)
 
 
-def _monitor(alert: Alert) -> Actor:
-    return Actor(ActorKind.SYSTEM, alert.source, alert.source)
+def _what_helped(tx: Transaction, incident: Incident) -> Operation | None:
+    """The newest operation that succeeded since the incident was opened, the last time if it was several times."""
+    begun = incident.opened_at
+    if incident.reopened:
+        begun = max(e.learned_at for e in tx.timeline.of(incident.number) if e.kind is Kind.REOPENED)
+    for operation in tx.operations.newest(limit=5, incident=incident.number):
+        if operation.state is OperationState.SUCCEEDED and operation.finished_at and operation.finished_at >= begun:
+            return operation
+    return None

@@ -1,11 +1,11 @@
 """Who is told what: cards, pages, summaries, and the timers behind them, all as rows of the same transaction."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.incident import Incident, Status
 from bot.domain.people import Person
 from bot.domain.post import Lane, Post, PostKind
-from bot.domain.routing import NO_RULE, Assignment
+from bot.domain.routing import NO_RULE, Assignment, Route
 from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.store import Timer, Transaction
 from bot.usecases.reply import Mentions, Reply, to_json
@@ -67,18 +67,25 @@ def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
         )
 
 
-def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str) -> None:
-    """Page everybody who is Responsible, and start the clock of the escalation."""
+def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str, cause: str = "") -> None:
+    """Page everybody who is Responsible, and start the clock of the escalation.
+
+    Each `cause` is a message of its own: Slack notifies nobody of an edit.
+    """
     for assignment in _one_each(incident.route.responsible):
-        _page(tx, incident, setup.person(assignment.person), why or assignment.why)
+        _page(tx, incident, setup.person(assignment.person), why or assignment.why, cause)
     due = tx.now + setup.policies.escalate_after
     tx.timers.set(Timer(f"{ESCALATE}:{incident.number}", ESCALATE, incident.number, due))
 
 
-def _page(tx: Transaction, incident: Incident, person: Person, why: str) -> None:
+def _page(tx: Transaction, incident: Incident, person: Person, why: str, cause: str = "") -> None:
+    if not person.reachable:
+        text = f"{person.name} could not be paged: no Slack id is configured for them. They were wanted because: {why}."
+        tx.timeline.append(incident.number, Draft(Kind.NOTE, text, BOT, tx.now))
+        return
     tx.posts.want(
         Post(
-            key=f"page:{incident.number}:{person.id}",
+            key=_page_key(incident, person.id, incident.reopened) + (f":{cause}" if cause else ""),
             kind=PostKind.PAGE,
             ref=incident.number,
             channel=f"@{person.id}",
@@ -89,12 +96,32 @@ def _page(tx: Transaction, incident: Incident, person: Person, why: str) -> None
     tx.timeline.append(incident.number, Draft(Kind.PAGED, f"Paged {person.name}: {why}.", BOT, tx.now))
 
 
+def _page_key(incident: Incident, person: str, time: int) -> str:
+    """The page of one person, anew each `time` that the incident is opened again."""
+    return f"page:{incident.number}:{person}" + (f":{time}" if time else "")
+
+
 def paged(tx: Transaction, incident: Incident) -> tuple[str, ...]:
     """Who has been paged about it: they may always acknowledge."""
-    everyone = [a.person for a in incident.route.responsible]
-    if incident.route.accountable is not None:
-        everyone.append(incident.route.accountable.person)
-    return tuple(p for p in dict.fromkeys(everyone) if tx.posts.get(f"page:{incident.number}:{p}") is not None)
+    people = dict.fromkeys((*(a.person for a in incident.route.responsible), *_ladder(incident.route)))
+    return tuple(person for person in people if _pages(tx, incident, person))
+
+
+def _pages(tx: Transaction, incident: Incident, person: str) -> list[Post]:
+    found = (tx.posts.get(_page_key(incident, person, time)) for time in range(incident.reopened + 1))
+    return [post for post in found if post is not None]
+
+
+def _ladder(route: Route) -> tuple[str, ...]:
+    """Who is paged when nobody acknowledges, one after the other."""
+    return ((route.accountable.person,) if route.accountable else ()) + route.delegates
+
+
+def refresh_pages(tx: Transaction, incident: Incident) -> None:
+    """Have the pages show that somebody has it, or that it is over: who reads one later need not get up."""
+    for person in paged(tx, incident):
+        for post in _pages(tx, incident, person):
+            tx.posts.want(replace(post, lane=Lane.UPDATE))
 
 
 def show(tx: Transaction, incident: Incident, lane: Lane = Lane.UPDATE) -> None:
@@ -113,7 +140,10 @@ def quiet(tx: Transaction, number: int) -> None:
 def resolved(tx: Transaction, setup: Setup, incident: Incident) -> None:
     """The clocks stop, and who is Informed gets the summary."""
     quiet(tx, incident.number)
+    refresh_pages(tx, incident)
     for assignment in _one_each(incident.route.informed):
+        if not setup.person(assignment.person).reachable:
+            continue
         tx.posts.want(
             Post(
                 key=f"summary:{incident.number}:{incident.reopened}:{assignment.person}",
@@ -142,17 +172,20 @@ class Rung:
 
 
 def escalate(tx: Transaction, setup: Setup, number: int) -> Rung:
-    """Nobody acknowledged in time: the Accountable is paged."""
+    """Nobody acknowledged in time: the Accountable is paged, then their delegates, one after the other."""
     incident = tx.incidents.get(number)
     if incident is None or incident.status is not Status.OPEN:
         return Rung(number, did=False)
     owner = incident.route.accountable
     waited = int(setup.policies.escalate_after.total_seconds() // 60)
-    if owner is None or tx.posts.get(f"page:{number}:{owner.person}") is not None:
+    ladder = [p for p in _ladder(incident.route) if setup.person(p).reachable]
+    following = next((p for p in ladder if tx.posts.get(_page_key(incident, p, incident.reopened)) is None), None)
+    if owner is None or following is None:
         text = f"Nobody has acknowledged for {waited} min, and there is nobody further to page."
         tx.timeline.append(number, Draft(Kind.REMINDED, text, BOT, tx.now))
         return Rung(number, did=True)
-    _page(tx, incident, setup.person(owner.person), f"nobody acknowledged for {waited} min; {owner.why}")
+    why = owner.why if following == owner.person else f"delegate of {setup.name(owner.person)}"
+    _page(tx, incident, setup.person(following), f"nobody acknowledged for {waited} min; {why}")
     show(tx, incident)
     tx.timers.set(Timer(f"{ESCALATE}:{number}", ESCALATE, number, tx.now + setup.policies.escalate_after))
     return Rung(number, did=True)

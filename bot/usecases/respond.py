@@ -38,6 +38,7 @@ def acknowledge(tx: Transaction, setup: Setup, number: int, by: Person) -> Reply
     after, draft = rules.acknowledge(incident, by, tx.now)
     _keep(tx, after, draft, Lane.ACKNOWLEDGEMENT)
     notify.quiet(tx, number)
+    notify.refresh_pages(tx, after)
     tx.timers.set(Timer(f"{notify.REMIND}:{number}", notify.REMIND, number, tx.now + setup.policies.remind_after))
     return say(f"{incident.ref} is yours now.", "Escalation has stopped.", tone=Tone.DONE)
 

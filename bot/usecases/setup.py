@@ -98,4 +98,5 @@ class Setup:
 
     def person(self, person: str) -> Person:
         """The person with this id; an unknown id becomes a stranger."""
-        return self.people.by_id(person) or Person(id=person, name=person.removeprefix("slack:"))
+        plain = person.removeprefix("slack:")
+        return self.people.by_id(person) or Person(person, plain, plain if plain != person else "")
