@@ -103,8 +103,8 @@ async def world(folder: Path, console: Console, *, port: int, auto: bool) -> Asy
             console, "MLflow, and BentoML serving what its alias names", enter(servers.registry_and_serving(folder))
         )
         token = secrets.token_urlsafe(24)
-        _configure(folder, mlflow.url, serving.url, datetime.now(UTC) + DIGESTS_AFTER[auto])
-        env = _env(workspace.url, token)
+        configure(folder, mlflow.url, serving.url, datetime.now(UTC) + DIGESTS_AFTER[auto])
+        env = bot_env(workspace.url, token)
         bot = await _said(console, "The bot, connected to Slack", enter(servers.bot_process(env, folder)))
         command = Command(folder, environment("MLOPS_BOT_", "SLACK_") | {"PYTHONPATH": str(ROOT)} | env)
         yield World(workspace.url, bot.url, mlflow.url, serving.url, token, command)
@@ -118,7 +118,8 @@ async def _said(console: Console, what: str, work: Awaitable[T]) -> T:
     return made
 
 
-def _env(workspace_url: str, token: str) -> dict[str, str]:
+def bot_env(workspace_url: str, token: str) -> dict[str, str]:
+    """The environment of a bot that is connected to the workspace; its database is in its own folder."""
     return {
         "MLOPS_BOT_SLACK__API_URL": f"{workspace_url}/api/",
         "MLOPS_BOT_SLACK__BOT_TOKEN": BOT_TOKEN,
@@ -128,7 +129,8 @@ def _env(workspace_url: str, token: str) -> dict[str, str]:
     }
 
 
-def _configure(folder: Path, mlflow_url: str, serving_url: str, digests_at: datetime) -> None:
+def configure(folder: Path, mlflow_url: str, serving_url: str, digests_at: datetime) -> None:
+    """Write the bot's configuration into its folder."""
     template = string.Template(files("bot.demo").joinpath(CONFIG).read_text(encoding="utf-8"))
     due = f"{digests_at:%-S %-M %-H} * * *"
     filled = template.substitute(mlflow=mlflow_url, serving=serving_url, daily=due, maturity=due)
