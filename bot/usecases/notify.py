@@ -20,6 +20,12 @@ def card_key(number: int) -> str:
     return f"card:{number}"
 
 
+def page_key(number: int, person: str, reopened: int = 0, occasion: str = "") -> str:
+    """The post that pages a person. A message that is edited wakes nobody, so each occasion is a message of its own."""
+    again = f":again-{reopened}" if reopened else ""
+    return f"page:{number}:{person}{again}{f':{occasion}' if occasion else ''}"
+
+
 def routing_text(setup: Setup, incident: Incident) -> str:
     """Who does what about it and why, as one timeline entry."""
     route = incident.route
@@ -67,25 +73,31 @@ def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
         )
 
 
-def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str, cause: str = "") -> None:
-    """Page everybody who is Responsible, and start the clock of the escalation.
-
-    Each `cause` is a message of its own: Slack notifies nobody of an edit.
-    """
+def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str) -> None:
+    """Page everybody who is Responsible, and start the clock of the escalation."""
     for assignment in _one_each(incident.route.responsible):
-        _page(tx, incident, setup.person(assignment.person), why or assignment.why, cause)
+        _page(tx, incident, setup.person(assignment.person), why or assignment.why)
     due = tx.now + setup.policies.escalate_after
     tx.timers.set(Timer(f"{ESCALATE}:{incident.number}", ESCALATE, incident.number, due))
 
 
-def _page(tx: Transaction, incident: Incident, person: Person, why: str, cause: str = "") -> None:
+def page_again(tx: Transaction, setup: Setup, incident: Incident, occasion: str, *, why: str) -> None:
+    """Page who is Responsible and who has it, once per occasion. The clock of the escalation goes on as it was."""
+    everyone = [a.person for a in incident.route.responsible]
+    if incident.assignee is not None:
+        everyone.append(incident.assignee)
+    for person in dict.fromkeys(everyone):
+        _page(tx, incident, setup.person(person), why, occasion)
+
+
+def _page(tx: Transaction, incident: Incident, person: Person, why: str, occasion: str = "") -> None:
     if not person.reachable:
         text = f"{person.name} could not be paged: no Slack id is configured for them. They were wanted because: {why}."
         tx.timeline.append(incident.number, Draft(Kind.NOTE, text, BOT, tx.now))
         return
     tx.posts.want(
         Post(
-            key=_page_key(incident, person.id, incident.reopened) + (f":{cause}" if cause else ""),
+            key=page_key(incident.number, person.id, incident.reopened, occasion),
             kind=PostKind.PAGE,
             ref=incident.number,
             channel=f"@{person.id}",
@@ -96,11 +108,6 @@ def _page(tx: Transaction, incident: Incident, person: Person, why: str, cause: 
     tx.timeline.append(incident.number, Draft(Kind.PAGED, f"Paged {person.name}: {why}.", BOT, tx.now))
 
 
-def _page_key(incident: Incident, person: str, time: int) -> str:
-    """The page of one person, anew each `time` that the incident is opened again."""
-    return f"page:{incident.number}:{person}" + (f":{time}" if time else "")
-
-
 def paged(tx: Transaction, incident: Incident) -> tuple[str, ...]:
     """Who has been paged about it: they may always acknowledge."""
     people = dict.fromkeys((*(a.person for a in incident.route.responsible), *_ladder(incident.route)))
@@ -108,7 +115,8 @@ def paged(tx: Transaction, incident: Incident) -> tuple[str, ...]:
 
 
 def _pages(tx: Transaction, incident: Incident, person: str) -> list[Post]:
-    found = (tx.posts.get(_page_key(incident, person, time)) for time in range(incident.reopened + 1))
+    times = range(incident.reopened + 1)
+    found = (tx.posts.get(page_key(incident.number, person, time)) for time in times)
     return [post for post in found if post is not None]
 
 
@@ -179,7 +187,7 @@ def escalate(tx: Transaction, setup: Setup, number: int) -> Rung:
     owner = incident.route.accountable
     waited = int(setup.policies.escalate_after.total_seconds() // 60)
     ladder = [p for p in _ladder(incident.route) if setup.person(p).reachable]
-    following = next((p for p in ladder if tx.posts.get(_page_key(incident, p, incident.reopened)) is None), None)
+    following = next((p for p in ladder if tx.posts.get(page_key(number, p, incident.reopened)) is None), None)
     if owner is None or following is None:
         text = f"Nobody has acknowledged for {waited} min, and there is nobody further to page."
         tx.timeline.append(number, Draft(Kind.REMINDED, text, BOT, tx.now))
