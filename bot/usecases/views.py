@@ -1,7 +1,7 @@
 """What a card or a message needs to know, gathered in one transaction: the renderers get values and look up nothing."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.alert import Alert
@@ -67,6 +67,8 @@ class TimelineView:
     entries: Sequence[Entry]
     accountable: str
     operations: tuple[Operation, ...]
+    names: Mapping[str, str] = field(default_factory=dict)
+    """The people in it by their ids; whoever is missing is named by the id."""
 
 
 def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
@@ -123,12 +125,21 @@ def timeline_view(tx: Transaction, setup: Setup, number: int) -> TimelineView:
     if incident is None:
         raise no_incident(number)
     accountable = incident.route.accountable
+    operations = tuple(tx.operations.newest(limit=50, incident=number))
     return TimelineView(
         incident,
         tx.timeline.of(number),
         setup.name(accountable.person) if accountable else "nobody",
-        tuple(tx.operations.newest(limit=50, incident=number)),
+        operations,
+        {person: setup.name(person) for person in _people(incident, operations)},
     )
+
+
+def _people(incident: Incident, operations: Sequence[Operation]) -> set[str]:
+    named = {incident.acknowledged_by, incident.assignee, incident.resolved_by}
+    named |= {assignment.person for assignment in incident.route.responsible}
+    named |= {person for operation in operations for person in (operation.requested_by, operation.decided_by)}
+    return {person for person in named if person}
 
 
 def no_incident(number: int) -> NotFound:

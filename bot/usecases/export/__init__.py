@@ -1,13 +1,18 @@
-"""An incident's timeline as a file for people, which proves by itself that nothing in it was changed."""
+"""An incident's timeline as a file for people that proves by itself that nothing in it was changed.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+What people read is a pure function of the records that stand in the same file. Who verifies reads the records, checks
+the chain of their hashes, writes the file again and compares every byte.
+"""
+
 from datetime import datetime
 from enum import StrEnum
 
-from bot.domain.timeline import Entry, verify
+from bot.usecases.export.document import gather
+from bot.usecases.export.verification import WRITERS, Verified, verify_bytes, verify_chain
 from bot.usecases.reply import Attachment
 from bot.usecases.views import TimelineView
+
+__all__ = ["Format", "Verified", "render", "verify_bytes", "verify_chain"]
 
 
 class Format(StrEnum):
@@ -19,30 +24,9 @@ class Format(StrEnum):
     CSV = "csv"
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """Whether it is as it was written; `what` says it in a sentence, or names the first thing that is not."""
-
-    intact: bool
-    what: str
-    incident: int | None
-    entries: int
-
-
 def render(view: TimelineView, fmt: Format, now: datetime) -> Attachment:
-    """The timeline as a file."""
-    raise NotImplementedError(fmt, view, now)
-
-
-def verify_chain(entries: Sequence[Entry]) -> Verified:
-    """Whether one incident's chain is intact."""
-    broken = verify(entries)
-    incident = entries[0].incident if entries else None
-    if broken is None:
-        return Verified(True, f"{len(entries)} entries, each following from the one before it", incident, len(entries))
-    return Verified(False, f"entry {broken.seq}: {broken.what}", incident, len(entries))
-
-
-def verify_bytes(name: str, data: bytes) -> Verified:
-    """Whether an export is as it was written, by the file alone."""
-    raise NotImplementedError(name, data)
+    """The timeline as a file. The same view at the same moment always gives the same bytes."""
+    document = gather(view, now)
+    writer = WRITERS[fmt.value]
+    text = "".join(piece.text for piece in writer.write(document))
+    return Attachment(f"{view.incident.ref}.{fmt.value}", writer.media_type, text)
