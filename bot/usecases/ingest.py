@@ -12,7 +12,7 @@ from bot.domain.operation import Operation, OperationState
 from bot.domain.timeline import Actor, ActorKind, Kind
 from bot.ports.store import DeliveryOutcome, Store, Transaction
 from bot.ports.systems import Delivery
-from bot.usecases import notify
+from bot.usecases import live, notify
 from bot.usecases.firing import AlertLog, fired
 from bot.usecases.setup import Setup
 
@@ -50,12 +50,12 @@ class Intake:
             number = tx.deliveries.add(
                 integration, digest, len(delivery.body), DeliveryOutcome.TAKEN, alerts=len(alerts)
             )
-            fresh = sum(tx.changes.add(change) for change in changes)
+            fresh = live.remember(tx, changes)
             receipt = take_alerts(tx, self._setup, alerts, evidence=f"sha256:{digest}")
             return replace(receipt, delivery=number, changes=fresh)
 
         receipt = await self._store.write(decide)
-        if receipt.incidents:
+        if receipt.incidents or receipt.changes:
             self._nudge()
         return receipt
 

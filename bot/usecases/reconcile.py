@@ -54,7 +54,7 @@ class _Round:
 
     def decide(self, tx: Transaction) -> Reconciled:
         evidence = f"asked {self.source} at {self.asked_at:%Y-%m-%dT%H:%M:%SZ}"
-        missed = [alert for alert in self.firing if not self._known(tx, alert)]
+        missed = [alert for alert in self.firing if not alert.muted and not self._known(tx, alert)]
         opened = take_alerts(tx, self.setup, missed, evidence=evidence, late=True) if missed else Receipt()
         gone = self._gone(tx)
         ended = take_alerts(tx, self.setup, gone, evidence=evidence, late=True) if gone else Receipt()
@@ -62,23 +62,21 @@ class _Round:
         return Reconciled(self.source, opened.opened + opened.joined, ended.resolved, confirmed)
 
     def _known(self, tx: Transaction, alert: Alert) -> bool:
+        """Whether it is known to fire, or has ended since we asked: then the answer is older than what we know."""
         newest = tx.episodes.newest(alert.source, alert.instance, alert.fingerprint)
         if newest is None:
             return False
-        if newest.status is AlertStatus.FIRING:
-            return True
-        # What was resolved since we asked is not missing, and an old episode is not a new one.
-        return newest.last_seen >= self.asked_at or newest.starts_at >= alert.starts_at
+        return newest.status is AlertStatus.FIRING or newest.last_seen >= self.asked_at
 
     def _gone(self, tx: Transaction) -> list[Alert]:
         """Alerts that we believe to fire, that the source no longer lists: their end was missed."""
-        listed = {alert.fingerprint for alert in self.firing}
+        listed = {(alert.instance, alert.fingerprint) for alert in self.firing}
         gone: list[Alert] = []
         for episode in tx.episodes.firing_from(self.source):
-            if episode.fingerprint in listed or episode.last_seen >= self.asked_at or episode.incident is None:
+            is_listed = (episode.instance, episode.fingerprint) in listed
+            if is_listed or episode.last_seen >= self.asked_at or episode.incident is None:
                 continue
-            alerts = tx.episodes.alerts_of(episode.incident, limit=1_000)
-            last = next((a for a in alerts if a.fingerprint == episode.fingerprint), None)
+            last = tx.episodes.alert_of(episode)
             if last is not None:
                 ended = replace(last, status=AlertStatus.RESOLVED, starts_at=episode.starts_at, ends_at=self.asked_at)
                 gone.append(ended)
