@@ -204,14 +204,14 @@ class Desk:
         if incident.model is None:
             raise operate.need_model(incident)
         reason = f"{incident.ref}: {incident.title}"
-        return await self._request_rollback(incident.model, None, incident.number, reason, by)
+        return await self._request_rollback(incident.model, None, incident, reason, by)
 
     async def _request_rollback(
-        self, model: str, to: str | None, incident: int | None, reason: str, by: Person
+        self, model: str, to: str | None, about: Incident | None, reason: str, by: Person
     ) -> Reply:
         return await operate.request_rollback(
             self._store, self.setup, self._systems, self._clock,
-            model=model, to=to, incident=incident, reason=reason, by=by,
+            model=model, to=to, about=about, reason=reason, by=by,
         )  # fmt: skip
 
     # ------------------------------------------------------------ commands on incidents
@@ -261,6 +261,7 @@ class Desk:
         return await summaries.export(self._store, self.setup, self._clock, ref, fmt.strip() or "md", by)
 
     async def _declare(self, words: Words, by: Person, place: Place) -> Reply:
+        _only(words, "title", "model", "severity")
         severity_word = words.options.get("severity", "")
         severity = _severity_of(severity_word)
         if severity_word and severity is None:
@@ -271,23 +272,23 @@ class Desk:
     # ------------------------------------------------------------ commands on operations
 
     async def _rollback(self, words: Words, by: Person, place: Place) -> Reply:
-        unknown = set(words.options) - {"to", "incident", "reason"}
-        if unknown:
-            raise usage_error("rollback", f"There is no option --{min(unknown)[:40]}.")
-        here = await self._store.read(lambda tx: _incident_at(tx, place))
-        model = words.words[0] if words.words else (here.model if here else None)
+        _only(words, "to", "incident", "reason")
+        if len(words.words) > 1:
+            raise usage_error("rollback", f"“{words.words[1][:40]}” was not understood; a version goes after --to.")
+        if "to" in words.options and not words.options["to"]:
+            raise usage_error("rollback", "To which version?")
+        about = await self._store.read(lambda tx: _incident_at(tx, place))
+        if "incident" in words.options:
+            named = number(words.options["incident"], "INC")
+            if named is None:
+                raise usage_error("rollback", "An incident reads INC-42.")
+            about = await self._store.read(lambda tx: respond.find(tx, named))
+        model = words.words[0] if words.words else (about.model if about else None)
         if model is None:
             raise usage_error("rollback", "Which model?")
-        incident = here.number if here and here.model == model else None
-        if "incident" in words.options:
-            incident = number(words.options["incident"], "INC")
-            if incident is None:
-                raise usage_error("rollback", "An incident reads INC-42.")
-            named = incident
-            await self._store.read(lambda tx: respond.find(tx, named))
-        return await self._request_rollback(
-            model, words.options.get("to") or None, incident, words.options.get("reason", ""), by
-        )
+        if about is not None and about.model != model and "incident" not in words.options:
+            about = None  # said in the thread of another model's incident
+        return await self._request_rollback(model, words.options.get("to"), about, words.options.get("reason", ""), by)
 
     async def _decide(self, words: Words, by: Person, place: Place) -> Reply:
         del place
@@ -371,6 +372,14 @@ def _incident_at(tx: Transaction, place: Place) -> Incident | None:
         return None
     ts = place.thread_ts or place.message_ts
     return tx.incidents.by_post(place.channel_id, ts) if ts else None
+
+
+def _only(words: Words, *known: str) -> None:
+    """An option that would be passed over in silence may be the one that mattered."""
+    unknown = set(words.options) - set(known)
+    if unknown:
+        there = ", ".join(f"--{name}" for name in known)
+        raise usage_error(words.name, f"There is no option --{min(unknown)[:40]}; there are {there}.")
 
 
 def _severity_of(word: str) -> Severity | None:

@@ -6,12 +6,13 @@ Each step may be interrupted by kill -9 and is then run again: what it finds in 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
 from bot.domain.errors import IntegrationError
 from bot.domain.incident import Status, mitigate
+from bot.domain.metrics import spoken
 from bot.domain.models import Binding, Change, Evidence, LiveSpan, Observation, Pointer, Verdict
 from bot.domain.operation import Operation, OperationState, Stage, move, progress
 from bot.domain.post import Lane
@@ -93,13 +94,15 @@ class Executor:
 
     async def _move_pointer(self, number: int) -> str:
         operation = await self._store.read(lambda tx: operate.get(tx, number))
-        if operation.state is not OperationState.EXECUTING:
+        if operation.state not in {OperationState.EXECUTING, OperationState.IN_DOUBT}:
             return STOP if operation.state.final else GO_ON
         binding = self._setup.binding(operation.model, operation.environment)
         if binding is None or binding.pointer is None:
             text = f"{operation.model} is no longer bound to a registry in the configuration. Nothing was changed."
             return await self._end(number, OperationState.FAILED, Kind.FAILED, text)
         step = self._pointer_step(operation, binding.pointer)
+        if operation.state is OperationState.IN_DOUBT:
+            return await self._keep_looking(number, step)
         result = await self._once.do(step)
         match result.outcome:
             case Outcome.DONE:
@@ -161,15 +164,34 @@ class Executor:
     async def _in_doubt(self, number: int, step: Step, result: Result) -> str:
         """Say so, and keep looking: the row decides, not the memory of this process."""
         await self._write(lambda tx: self._say_in_doubt(tx, number, result))
+        return await self._keep_looking(number, step)
+
+    async def _keep_looking(self, number: int, step: Step) -> str:
+        """Until it is seen, or a person ends it; after a while a person is told that it is up to them."""
         for _ in range(LOOKS):
             await self._clock.sleep(LOOK_EVERY)
+            operation = await self._store.read(lambda tx: operate.get(tx, number))
+            if operation.state is not OperationState.IN_DOUBT:
+                return STOP if operation.state.final else GO_ON
             try:
                 seen = await self._once.look(step)
             except IntegrationError:
                 continue
             if seen.outcome is Outcome.DONE:
                 return await self._write(partial(self._registry_changed, number=number, result=seen))
+        await self._write(lambda tx: self._leave_to_people(tx, number))
         return STOP
+
+    def _leave_to_people(self, tx: Transaction, number: int) -> None:
+        operation = operate.get(tx, number)
+        if operation.state is not OperationState.IN_DOUBT:
+            return
+        text = f"It was looked at for {spoken(timedelta(seconds=LOOKS * LOOK_EVERY))} and stays in doubt."
+        text = f"{text} A person must look and decide: /mlops cancel {operation.ref} ends it."
+        after = progress(operation, outcome=text)
+        tx.operations.save(after, expected=OperationState.IN_DOUBT)
+        _record(tx, after, Kind.IN_DOUBT, f"{operation.ref}: {text}")
+        operate.show(tx, self._setup, after, Lane.ACKNOWLEDGEMENT)
 
     def _say_in_doubt(self, tx: Transaction, number: int, result: Result) -> None:
         operation = operate.get(tx, number)

@@ -1,16 +1,17 @@
 """Asking for an operation and deciding about it: plan, approval by another person, expiry. Waiting is a row."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.domain.errors import BadInput, NotFound
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Binding, LiveSpan
-from bot.domain.operation import CheckResult, Operation, OperationKind, OperationState, Plan, move, progress
+from bot.domain.operation import Check, CheckResult, Operation, OperationKind, OperationState, Plan, move, progress
 from bot.domain.people import Person
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Permission, Phase, PhaseChoice, Right, Route, may
 from bot.domain.severity import Severity
-from bot.domain.timeline import BOT, Actor, Draft, Kind
+from bot.domain.timeline import BOT, Actor, Draft, Kind, stamp
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Timer, Transaction
 from bot.usecases import live, notify
@@ -56,14 +57,19 @@ async def request_rollback(
     *,
     model: str,
     to: str | None,
-    incident: int | None,
+    about: Incident | None,
     reason: str,
     by: Person,
 ) -> Reply:
-    """Make a plan and ask for its approval; a second request for the same model joins the first one."""
-    binding = setup.binding(model)
+    """Make a plan and ask for its approval; a second request for the same model joins the first one.
+
+    The incident that it is about decides in which environment: a failure in staging changes nothing in production.
+    """
+    environment = about.environment if about else None
+    binding = setup.binding(model, environment)
     if binding is None:
         raise _unknown_model(setup, model)
+    incident = about.number if about else None
     route = route_of(setup, OperationKind.ROLLBACK, model)
     allowed = may(by.id, Right.REQUEST, route)
     if not allowed.allowed:
@@ -74,7 +80,16 @@ async def request_rollback(
     await live.look_at(store, systems, binding, clock)
     spans: tuple[LiveSpan, ...] = await store.read(lambda tx: tx.ledger.spans(binding.model, binding.environment))
     plan = await plan_rollback(systems, binding, spans, to, now=clock.now(), ttl=setup.policies.plan_ttl)
+    plan = _mind_environment(plan, environment)
     return await store.write(lambda tx: _propose(tx, setup, plan, route, incident, reason, by))
+
+
+def _mind_environment(plan: Plan, environment: str | None) -> Plan:
+    """A monitor's word for an environment that the configuration doesn't know: the plan says which one it means."""
+    if environment is None or environment == plan.environment:
+        return plan
+    text = f"the incident is about {environment[:60]}, which is not configured; this plan is about {plan.environment}"
+    return replace(plan, checks=(*plan.checks, Check("environment", CheckResult.WARN, text)))
 
 
 def _unknown_model(setup: Setup, model: str) -> NotFound:
@@ -93,6 +108,9 @@ def _refuse_request(
     if about is not None:
         text = f"{by.name} asked for a rollback of {binding.model}: not permitted ({allowed.why})."
         tx.timeline.append(about.number, Draft(Kind.REFUSAL, text, by.actor, tx.now))
+    else:
+        # There is no timeline that it could stand on; it is kept all the same.
+        tx.keys.put("refusal", f"{stamp(tx.now)}:{by.id}", f"{by.name} asked for a rollback of {binding.model}")
     names = " or ".join(setup.name(person) for person in allowed.who)
     return say(
         f"The rollback of {binding.model} was not planned.",
@@ -149,7 +167,7 @@ def _propose(
     tx.timeline.append(about.number, Draft(Kind.PLANNED, plan_text(operation), BOT, tx.now, f"sha256:{plan.digest}"))
     tx.timers.set(Timer(f"{EXPIRE}:{operation.number}", EXPIRE, operation.number, plan.expires_at))
     show(tx, setup, operation, lane=Lane.PAGE)
-    approvers = _ask(tx, operation)
+    approvers = _ask(tx, setup, operation)
     return _proposed(setup, operation, approvers)
 
 
@@ -216,10 +234,10 @@ def _open_for_change(tx: Transaction, setup: Setup, plan: Plan, by: Person) -> I
     return incident
 
 
-def _ask(tx: Transaction, operation: Operation) -> tuple[str, ...]:
+def _ask(tx: Transaction, setup: Setup, operation: Operation) -> tuple[str, ...]:
     """A direct message to everybody who may approve it."""
     approvers = may("", Right.APPROVE, operation.route, requester=operation.requested_by).who
-    for person in approvers:
+    for person in (person for person in approvers if setup.person(person).reachable):
         tx.posts.want(
             Post(
                 key=f"ask:{operation.number}:{person}", kind=PostKind.ASK, ref=operation.number,
@@ -270,11 +288,13 @@ def reject(tx: Transaction, setup: Setup, number: int, by: Person, reason: str =
 
 
 def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
-    """The requester, or the Accountable, takes it back before it starts."""
+    """The requester, or the Accountable, takes it back before it starts, or gives up one that stays in doubt."""
     operation = get(tx, number)
     allowed = may(by.id, Right.CANCEL, operation.route, requester=operation.requested_by)
     if not allowed.allowed:
         return _refuse(tx, operation, by, "cancelled", allowed)
+    if operation.state is OperationState.IN_DOUBT:
+        return _give_up(tx, setup, operation, by, reason)
     return _end(tx, setup, operation, by, OperationState.CANCELLED, Kind.CANCELLED, reason)
 
 
@@ -292,6 +312,21 @@ def _end(
     _record(tx, after, kind, f"{by.name}: {operation.ref} {to.value}.{_why(reason)}", by.actor)
     show(tx, setup, after)
     return say(f"{operation.ref} is {to.value}.", "Nothing was changed.", tone=Tone.DONE)
+
+
+def _give_up(tx: Transaction, setup: Setup, operation: Operation, by: Person, reason: str) -> Reply:
+    """A person has looked, or has waited long enough: the model is free again, and what is not known is said."""
+    outcome = f"{by.name} ended it while it was in doubt: whether the change was made, the bot does not know."
+    after = move(operation, OperationState.FAILED, outcome=outcome, finished_at=tx.now)
+    tx.operations.save(after, expected=OperationState.IN_DOUBT)
+    _record(tx, after, Kind.FAILED, f"{operation.ref}: {outcome}{_why(reason)}", by.actor)
+    show(tx, setup, after)
+    return say(
+        f"{operation.ref} is ended.",
+        "Whether its change was made is not known; nothing more will be done about it.",
+        f"Look at the registry and at what serves, then ask anew: {_again(operation)}",
+        tone=Tone.DONE,
+    )
 
 
 def expire(tx: Transaction, setup: Setup, number: int) -> bool:
