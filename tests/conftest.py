@@ -1,0 +1,75 @@
+"""The suite's own rules: a missing program is said, a skip fails where CI=true, and no process outlives the tests."""
+
+import os
+import time
+from collections.abc import Generator, Iterator, Sequence
+
+import pytest
+
+from tests.leftovers import MARK, Left, end, left_over, mark
+from tests.needs import is_here, missing
+
+PATIENCE = 2.0
+"""Seconds that a process which was told to end may take for it."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left_over() -> Iterator[None]:
+    """Fail when a process that the tests started still runs after the last fixture was taken down."""
+    before = os.environ.get(MARK)
+    own = mark()
+    yield
+    found = _waited_for(own)
+    if before is None:
+        os.environ.pop(MARK, None)
+    else:
+        os.environ[MARK] = before
+    end(found)
+    if found:
+        pytest.fail(
+            "left running by some test of this session, and ended now:\n  " + "\n  ".join(map(str, found)),
+            pytrace=False,
+        )
+
+
+def _waited_for(own: str) -> Sequence[Left]:
+    """What does not end by itself. Twice nothing, for one that is just becoming another program shows no mark."""
+    deadline = time.monotonic() + PATIENCE
+    looks = [left_over(own)]
+    while any(looks[-2:]) or len(looks) < 2:
+        if time.monotonic() >= deadline:
+            return looks[-1]
+        time.sleep(0.05)
+        looks.append(left_over(own))
+    return ()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for wanted in item.iter_markers("real"):
+            for program in wanted.args:
+                if not is_here(program):
+                    item.add_marker(pytest.mark.skip(reason=missing(program)))
+
+
+# ---------------------------------------------------------------- skips
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, None]:
+    outcome = yield
+    _judge(outcome.get_result())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, None]:
+    outcome = yield
+    _judge(outcome.get_result())
+
+
+def _judge(report: pytest.TestReport | pytest.CollectReport) -> None:
+    """With CI=true every program is there, so a skip means that something was not tested."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and with CI=true that is a failure: {reason.removeprefix('Skipped: ')}"
