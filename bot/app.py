@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import logging
 import os
@@ -38,7 +37,7 @@ from bot.store.sqlstore import SqlStore
 from bot.usecases import digest as digests
 from bot.usecases import operate, summaries
 from bot.usecases.clockwork import Clockwork
-from bot.usecases.desk import Desk
+from bot.usecases.desk import Desk, PageLink
 from bot.usecases.execute import Executor
 from bot.usecases.export import verify_chain
 from bot.usecases.grammar import number
@@ -47,7 +46,7 @@ from bot.usecases.live import look_at_models
 from bot.usecases.reconcile import reconcile
 from bot.usecases.reply import Bullets, Reply, Table, Tone, say
 from bot.usecases.systems import Systems
-from bot.web import WebParts, build_web
+from bot.web import WebParts, build_web, signed_link, signing_key
 
 INTEGRATIONS = "integrations"
 TOKEN_FILE = "mlops-bot.token"  # noqa: S105 - a file's name
@@ -140,11 +139,19 @@ def replica(loaded: Loaded) -> str:
     return f"{socket.gethostname()}:{loaded.settings.web.port}"
 
 
-def _desk(parts: Core, nudge: Any) -> Desk:
+def _desk(parts: Core, token: str, nudge: Any) -> Desk:
     return Desk(
         parts.store, parts.loaded.setup, parts.systems, parts.clock,
-        nudge=nudge, doctor=lambda: diagnose(parts),
+        nudge=nudge, doctor=lambda: diagnose(parts), page=page_links(parts.loaded, token, parts.clock),
     )  # fmt: skip
+
+
+def page_links(loaded: Loaded, token: str, clock: Clock) -> PageLink:
+    """Signed links to timeline pages; none where no address is configured that others could open."""
+    base, holds = loaded.settings.web.base_url, loaded.settings.export.link_ttl
+    if base is None or not token:
+        return lambda _: ""
+    return lambda number_: signed_link(str(base), signing_key(token), number_, clock.now() + holds)
 
 
 # ---------------------------------------------------------------- serve
@@ -190,7 +197,7 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
         stack.push_async_callback(parts.engine.stop)
         server = await _start_web(web, listening)
         stack.push_async_callback(_stop_web, server)
-        await slack.start(_desk(parts, slack.nudge))
+        await slack.start(_desk(parts, token, slack.nudge))
         stack.push_async_callback(slack.stop)
         await jobs.start()
         stack.push_async_callback(jobs.stop)
@@ -237,7 +244,7 @@ def _web(parts: Core, token: str, slack: SlackSide) -> Any:
             readiness={"slack": slack.fault},
             slack_events=slack.http_handler,
             base_url=str(web.base_url or f"http://{web.host}:{web.port}"),
-            signing_key=hashlib.sha256(b"incident links " + token.encode()).digest(),
+            signing_key=signing_key(token),
         )
     )
 
@@ -354,7 +361,7 @@ async def do(loaded: Loaded, command: str, person: str) -> Reply:
             f"There is no person “{person[:60]}”.", not_done="Nothing was done.", next_step=f"There are: {known}."
         )
     async with core(loaded, serve=False) as parts:
-        return await _desk(parts, lambda: None).command(command, by)
+        return await _desk(parts, _reveal(loaded.settings.web.token), lambda: None).command(command, by)
 
 
 async def export(loaded: Loaded, incident: str, fmt: str) -> Reply:

@@ -25,6 +25,8 @@ from bot.usecases.systems import Systems
 from bot.usecases.views import IncidentView, OperationView, incident_view, operation_view
 
 DoctorReport = Callable[[], Awaitable[Reply]]
+PageLink = Callable[[int], str]
+"""The address of an incident's timeline page for whoever is given it; empty where the program has no address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Desk:
         *,
         nudge: Callable[[], None],
         doctor: DoctorReport | None = None,
+        page: PageLink = lambda _: "",
     ) -> None:
         self.setup = setup
         self._store = store
@@ -67,6 +70,7 @@ class Desk:
         self._clock = clock
         self._nudge = nudge
         self._doctor = doctor
+        self._page = page
         self._commands: Mapping[str, Callable[[Words, Person, Place], Awaitable[Reply]]] = {
             "help": self._help,
             "incidents": self._incidents,
@@ -193,7 +197,7 @@ class Desk:
             case "incident.runbook":
                 return await self._store.read(lambda tx: lists.runbook_of(tx, self.setup, ref))
             case "incident.timeline":
-                return await self._store.read(lambda tx: lists.timeline(tx, ref))
+                return await self._store.read(lambda tx: lists.timeline(tx, ref, self._page(ref)))
             case "incident.retrain":
                 return _not_built("retrain")
             case _:
@@ -254,7 +258,7 @@ class Desk:
     async def _timeline(self, words: Words, by: Person, place: Place) -> Reply:
         ref, rest = await self._incident_and_rest(words, place)
         if not rest:
-            return await self._store.read(lambda tx: lists.timeline(tx, ref))
+            return await self._store.read(lambda tx: lists.timeline(tx, ref, self._page(ref)))
         verb, _, fmt = rest.partition(" ")
         if verb.lower() != "export":
             raise usage_error("timeline", f"“{verb[:40]}” is not something a timeline can do.")

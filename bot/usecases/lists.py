@@ -201,8 +201,8 @@ def runbooks(setup: Setup, words: str) -> Reply:
     return Reply("Runbooks", parts=(Table(("Runbook", "What for", "Reviewed"), rows),))
 
 
-def timeline(tx: Transaction, ref: int) -> Reply:
-    """The last entries of a timeline."""
+def timeline(tx: Transaction, ref: int, page: str = "") -> Reply:
+    """The last entries of a timeline. `page` is the address of all of them, if there is one."""
     incident = tx.incidents.get(ref)
     if incident is None:
         raise no_incident(ref)
@@ -213,6 +213,8 @@ def timeline(tx: Transaction, ref: int) -> Reply:
     parts.append(Bullets(items))
     if incident.url:
         parts.append(Link("The alert at its source", incident.url))
+    if page:
+        parts.append(Link("The whole timeline, for a while", page))
     parts.append(Paragraph(f"Times are UTC. Whole: /mlops timeline {incident.ref} export md"))
     return Reply(f"{incident.ref}, {incident.status.value}: {incident.title}", Tone.INFO, tuple(parts))
 

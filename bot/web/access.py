@@ -35,6 +35,11 @@ def _password(credentials: str) -> str:
     return decoded.partition(":")[2]
 
 
+def signing_key(token: str) -> bytes:
+    """The key of links: every process with the same token makes the same, and a new token ends all links."""
+    return hashlib.sha256(b"incident links " + token.encode()).digest()
+
+
 def signed_link(base_url: str, key: bytes, number: int, expires: datetime) -> str:
     """The address of an incident's timeline page, valid until `expires` for whoever has it."""
     end = int(expires.timestamp())

@@ -1,7 +1,8 @@
 """Deliveries come in here: checked, read, and answered with 2xx only after the commit.
 
-What each status means to each source is the vendors' business: overload is 503 and never 429, because two of them count
-a 4xx as delivered or drop it; nothing is ever redirected, because one of them follows with an empty GET and counts that.
+What each status means to each source is the vendors' business: overload is 503 and never 429, because two of them
+count a 4xx as delivered or drop it; nothing is ever redirected, because one of them follows with an empty GET and
+counts that as success.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.domain.alert import Alert
-from bot.domain.errors import BotError, Forged, Unreadable
+from bot.domain.errors import BotError, Forged, Overloaded, Unreadable
 from bot.domain.models import Change
 from bot.ports.systems import AlertSource, Delivery
 from bot.web.access import has_token
@@ -23,6 +24,9 @@ from bot.web.problems import RETRY_AFTER, from_error, problem
 
 THREAD_FROM = 256 * 1024
 """Bytes from which a body is read on a thread: parsing megabytes would hold up every card and press meanwhile."""
+
+WELCOME = {"allow": "POST, PUT, OPTIONS", "webhook-allowed-origin": "*", "webhook-allowed-rate": "*"}
+"""CloudEvents' senders ask before they send; each delivery is judged by itself, so anybody may try."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,20 +53,29 @@ class Deliveries:
         source = self._parts.systems.sources.get(slug)
         if source is None:
             return self._no_source(slug)
-        try:
-            body = await read_body(request, limit=self._parts.body_limit, seconds=self._parts.body_seconds)
-        except TooLarge:
-            self._parts.metrics.delivery(slug, "too large")
-            return self._too_large()
-        except CutOff:
-            self._parts.metrics.delivery(slug, "cut off")
-            return problem(
-                408, "cut_off", "The body did not arrive whole.", not_done="Nothing was taken.",
-                next_step="Send it again.", headers={"connection": "close"},
-            )  # fmt: skip
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        delivery = Delivery(body, headers, self._parts.clock.now(), dict(request.query_params))
-        return await self._take(slug, source, delivery, trusted=has_token(request, self._parts.token))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=WELCOME)
+        trusted = has_token(request, self._parts.token)
+        if not trusted and _needs_token(source, _delivery(request, b"", self._parts)):
+            self._parts.metrics.delivery(slug, "unauthorized")
+            return _unauthorized()
+        if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+            self._parts.metrics.delivery(slug, "encoded")
+            return _encoded()
+        with self._parts.room.share() as share:
+            try:
+                limit, seconds = self._parts.body_limit, self._parts.body_seconds
+                body = await read_body(request, share, limit=limit, seconds=seconds)
+            except TooLarge:
+                self._parts.metrics.delivery(slug, "too large")
+                return self._too_large()
+            except CutOff:
+                self._parts.metrics.delivery(slug, "cut off")
+                return _cut_off()
+            except Overloaded:
+                self._parts.metrics.delivery(slug, "put off")
+                raise
+            return await self._take(slug, source, _delivery(request, body, self._parts), trusted=trusted)
 
     async def _take(self, slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> Response:
         try:
@@ -118,9 +131,21 @@ class Deliveries:
         size = f"{limit // 1024 // 1024} MB" if limit >= 1024 * 1024 else f"{limit} bytes"
         return problem(
             413, "too_large", f"The body is larger than {size}.", not_done="Nothing was taken.",
-            next_step="Have the source send fewer alerts at a time (Alertmanager: max_alerts, or smaller groups).",
-            headers={"connection": "close"},
+            next_step="Have the source send fewer alerts at a time, in smaller groups.",
         )  # fmt: skip
+
+
+def _delivery(request: Request, body: bytes, parts: WebParts) -> Delivery:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Delivery(body, headers, parts.clock.now(), dict(request.query_params))
+
+
+def _needs_token(source: AlertSource, bodiless: Delivery) -> bool:
+    """Whether the source has no secret of its own, so that the program's token decides: no body changes that."""
+    try:
+        return not source.verify(bodiless)
+    except Forged:
+        return False  # it has one; whether it fits is judged with the body
 
 
 async def _read(slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> _Read:
@@ -137,7 +162,7 @@ def _look(slug: str, source: AlertSource, delivery: Delivery, trusted: bool) -> 
         return _Read(True, tuple(source.alerts(delivery)), tuple(source.changes(delivery)))
     except Unreadable as error:
         return _Read(True, reason=error.what)
-    except Exception as error:  # an adapter's fault must not make its source repeat the same body forever
+    except Exception as error:  # noqa: BLE001 - an adapter's fault must not make its source repeat the same body forever
         _log.exception("%s failed to read a delivery; it is kept as a dead letter", slug)
         return _Read(True, reason=f"reading it failed ({type(error).__name__})")
 
@@ -146,6 +171,21 @@ def _unauthorized() -> Response:
     return problem(
         401, "unauthorized", "The delivery was not accepted.", not_done="Nothing was taken.",
         headers={"www-authenticate": "Bearer"},
+    )  # fmt: skip
+
+
+def _encoded() -> Response:
+    """Nobody who sends alerts compresses them; what would be decoded here could be a bomb, and signatures differ."""
+    return problem(
+        415, "encoded", "The body is compressed.", not_done="Nothing was taken.",
+        next_step="Send it without Content-Encoding.", headers={"accept-encoding": "identity"},
+    )  # fmt: skip
+
+
+def _cut_off() -> Response:
+    return problem(
+        408, "cut_off", "The body did not arrive whole.", not_done="Nothing was taken.",
+        next_step="Send it again.", headers={"connection": "close"},
     )  # fmt: skip
 
 

@@ -1,12 +1,12 @@
 """A request's body is read as it comes, counted by us and not by what its headers claim, and given up in time."""
 
 import asyncio
-from contextlib import aclosing
+from collections.abc import Iterator
+from contextlib import aclosing, contextmanager
 
 from starlette.requests import ClientDisconnect, Request
 
-DRAIN_LIMIT = 64 * 1024 * 1024
-"""Bytes read away of a body that is refused: who is still sending can't hear the answer."""
+from bot.domain.errors import Overloaded
 
 
 class TooLarge(Exception):
@@ -17,35 +17,67 @@ class CutOff(Exception):
     """The sender went away, or took too long: nobody is there to be answered."""
 
 
-async def read_body(request: Request, *, limit: int, seconds: float) -> bytes:
-    """The whole body, at most `limit` bytes. Raises TooLarge and CutOff; nothing of a longer one is kept.
+class Room:
+    """Memory for bodies that are being read and taken. What doesn't fit is refused, with a moment to come back at."""
 
-    A longer body is read to its end, within reason, and forgotten: a connection that is closed under a sender's hands
-    loses the answer.
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._used = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes that are held now."""
+        return self._used
+
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """One request's part, given back at its end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self._used -= share.size
+
+    def grow(self, size: int) -> None:
+        """Take so many bytes more. Raises Overloaded."""
+        if self._used + size > self._limit:
+            raise Overloaded(
+                "Too many deliveries arrive at once.", not_done="This one was not taken.", next_step="Send it again."
+            )
+        self._used += size
+
+
+class Share:
+    """What one request holds of the room."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.size = 0
+
+    def grow(self, size: int) -> None:
+        """Take so many bytes more. Raises Overloaded."""
+        self._room.grow(size)
+        self.size += size
+
+
+async def read_body(request: Request, share: Share, *, limit: int, seconds: float) -> bytes:
+    """The whole body, at most `limit` bytes. Raises TooLarge, CutOff and Overloaded.
+
+    A body that is too large is refused as soon as that is known. The server reads away what its sender still sends,
+    so that the answer gets through.
     """
-    claimed = _claimed(request)
-    waits = "100-continue" in request.headers.get("expect", "").lower()
-    if claimed > DRAIN_LIMIT or (claimed > limit and waits):
+    if _claimed(request) > limit:
         raise TooLarge
     parts: list[bytes] = []
-    size = 0
-    too_large = claimed > limit
     try:
         async with asyncio.timeout(seconds), aclosing(request.stream()) as stream:
             async for part in stream:
-                size += len(part)
-                too_large = too_large or size > limit
-                if size > DRAIN_LIMIT:
-                    break
-                if too_large:
-                    parts.clear()
-                else:
-                    parts.append(part)
+                if share.size + len(part) > limit:
+                    raise TooLarge
+                share.grow(len(part))
+                parts.append(part)
     except (ClientDisconnect, TimeoutError) as error:
-        if not too_large:
-            raise CutOff from error
-    if too_large:
-        raise TooLarge
+        raise CutOff from error
     return b"".join(parts)
 
 

@@ -8,10 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.ports.store import Transaction
-from bot.web.metrics import CONTENT_TYPE
 from bot.web.parts import WebParts
-
-LIVE_COUNTED = 10_000
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +38,7 @@ class Health:
         return JSONResponse(body, status_code=503 if faults else 200)
 
     async def metrics(self, request: Request) -> Response:
-        """OpenMetrics text. Figures from a store that doesn't answer are NaN, and the rest is still told."""
-        del request
+        """The figures. Those from a store that doesn't answer are NaN, and the rest is still told."""
         figures = self._parts.metrics
         try:
             live, waiting = await self._parts.store.read(_counts)
@@ -51,7 +47,8 @@ class Health:
             live = waiting = nan
         figures.live_incidents.set(live)
         figures.posts_waiting.set(waiting)
-        return Response(figures.text(), headers={"content-type": CONTENT_TYPE})
+        text, content_type = figures.text(request.headers.get("accept", ""))
+        return Response(text, headers={"content-type": content_type, "vary": "accept"})
 
     async def _store(self) -> str | None:
         try:
@@ -63,12 +60,12 @@ class Health:
 
 
 def _counts(tx: Transaction) -> tuple[float, float]:
-    return len(tx.incidents.live(limit=LIVE_COUNTED)), tx.posts.waiting()
+    return tx.incidents.count_live(), tx.posts.waiting()
 
 
 def _ask(name: str, check: Callable[[], str | None]) -> str | None:
     try:
         return check()
-    except Exception:  # a check that fails is a part that isn't ready
+    except Exception:  # noqa: BLE001 - a check that fails is a part that isn't ready
         _log.exception("the readiness check of %s failed", name)
         return "its check failed"

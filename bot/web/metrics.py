@@ -1,11 +1,11 @@
 """The figures of the HTTP side, in a registry of their own."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 
 from bot.usecases.ingest import Receipt
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+OPEN_METRICS = "application/openmetrics-text"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -35,7 +35,7 @@ class WebMetrics:
         )
 
     def delivery(self, integration: str, outcome: str) -> None:
-        """One delivery: `taken`, `dead letter`, `forged`, `unauthorized`, `too large`, `cut off`, `put off`."""
+        """One delivery: `taken`, `dead letter`, `put off`, or why it was refused."""
         self._deliveries.labels(integration, outcome).inc()
 
     def taken(self, integration: str, receipt: Receipt, seconds: float) -> None:
@@ -49,6 +49,8 @@ class WebMetrics:
         """A request ended in a fault of ours."""
         self._errors.inc()
 
-    def text(self) -> bytes:
-        """Everything in OpenMetrics' text format."""
-        return generate_latest(self.registry)
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """Everything, and its content type: OpenMetrics, or the older format for who takes nothing but plain text."""
+        plain = "text/plain" in accept and not any(kind in accept for kind in (OPEN_METRICS, "*/*"))
+        encode, content_type = choose_encoder(accept if plain or OPEN_METRICS in accept else OPEN_METRICS)
+        return encode(self.registry), content_type

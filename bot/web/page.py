@@ -1,7 +1,7 @@
 """An incident's timeline as a page for a phone: no script, nothing from elsewhere, seen only through a signed link."""
 
 import secrets
-from datetime import timedelta
+from collections.abc import Mapping
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -14,9 +14,6 @@ from bot.usecases.views import TimelineView, timeline_view
 from bot.web.access import link_holds
 from bot.web.api import number_of
 from bot.web.parts import WebParts
-
-LINK_HOLDS = timedelta(days=7)
-"""How long a link that is given out should hold."""
 
 
 class Pages:
@@ -38,8 +35,8 @@ class Pages:
                 raise NotFound("No such link.")
             view = await self._parts.store.read(lambda tx: timeline_view(tx, self._parts.setup, number))
         except (BadInput, NotFound):
-            return self._render("refused.html", status=403)
-        return self._render("timeline.html", **self._values(view))
+            return self._render("refused.html", {}, status=403)
+        return self._render("timeline.html", self._values(view))
 
     def _values(self, view: TimelineView) -> dict[str, object]:
         incident, setup = view.incident, self._parts.setup
@@ -60,7 +57,7 @@ class Pages:
             "is_link": lambda text: text.startswith(("https://", "http://")),
         }
 
-    def _render(self, template: str, *, status: int = 200, **values: object) -> Response:
+    def _render(self, template: str, values: Mapping[str, object], *, status: int = 200) -> Response:
         nonce = secrets.token_urlsafe(16)
         html = self._templates.get_template(template).render(nonce=nonce, **values)
         policy = (

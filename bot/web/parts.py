@@ -11,10 +11,13 @@ from bot.ports.store import Store
 from bot.usecases.ingest import Intake
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
+from bot.web.body import Room
 from bot.web.metrics import WebMetrics
 
 BODY_LIMIT = 16 * 1024 * 1024
 """Bytes of one delivery: 2.6 MB were seen from a source without any limit of its own."""
+ROOM = 8 * BODY_LIMIT
+"""Bytes of all deliveries that are in work at the same moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +42,4 @@ class WebParts:
     metrics: WebMetrics = field(default_factory=WebMetrics)
     body_limit: int = BODY_LIMIT
     body_seconds: float = 30.0
+    room: Room = field(default_factory=lambda: Room(ROOM))

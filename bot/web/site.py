@@ -24,9 +24,10 @@ def build_web(parts: WebParts) -> Starlette:
     async def take(request: Request) -> Response:
         return await deliveries(request)
 
+    methods = ["POST", "PUT", "OPTIONS"]
     routes = [
-        Route("/alerts/{integration}", take, methods=["POST", "PUT"]),
-        Route("/alerts/{integration}/", take, methods=["POST", "PUT"]),
+        Route("/alerts/{integration}", take, methods=methods),
+        Route("/alerts/{integration}/", take, methods=methods),
         Route("/slack/events", parts.slack_events or _no_slack, methods=["POST"]),
         Route("/livez", health.livez),
         Route("/readyz", health.readyz),
