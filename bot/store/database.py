@@ -14,18 +14,36 @@ from bot.domain.errors import BadInput
 BUSY_MS = 10_000
 """How long a connection waits for SQLite's write lock, which the durable engine's own connections take, too."""
 
+_PATIENCE = {
+    "connect_timeout": "10",
+    "options": "-c idle_in_transaction_session_timeout=10000",
+    "keepalives_idle": "5",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+}
+"""On PostgreSQL: a server that doesn't answer is said to be away. A replica that freezes within a transaction holds
+the writer's lock; the server ends its session, so that the others go on. Each can be set in the URL."""
+
 
 def parse(url: str) -> URL:
     """A database URL with the driver that we ship. Raises BadInput for anything but SQLite and PostgreSQL."""
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise _bad(url.split("://", maxsplit=1)[0]) from None
+        raise _bad(url.split("://", maxsplit=1)[0] if "://" in url else "") from None
+    except ValueError:  # its text may hold a part of the password
+        raise BadInput(
+            "The database URL can't be read: what stands after the host's name is not a port.",
+            not_done="The bot was not started.",
+            next_step="Write / @ : of a password as %2F %40 %3A (MLOPS_BOT_DATABASE__URL).",
+        ) from None
     backend = parsed.get_backend_name()
     if backend == "sqlite":
         return parsed.set(drivername="sqlite")
     if backend in {"postgresql", "postgres"}:
-        return parsed.set(drivername="postgresql+psycopg")
+        return parsed.set(drivername="postgresql+psycopg").update_query_dict(
+            {name: value for name, value in _PATIENCE.items() if name not in parsed.query}
+        )
     raise _bad(backend)
 
 

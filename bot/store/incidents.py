@@ -11,7 +11,7 @@ from bot.domain.alert import Alert, AlertStatus, Episode
 from bot.domain.incident import Incident, Status
 from bot.ports import store as port
 from bot.ports.store import DeliveryOutcome, DeliveryRecord
-from bot.store.mapping import dump, load, plain
+from bot.store.mapping import dump, load, name, plain
 from bot.store.tables import DeliveryRow, EpisodeRow, IncidentRow, PostRow
 
 _LIVE = [status.value for status in Status if status.live]
@@ -134,9 +134,9 @@ class Episodes(port.Episodes):
 
     def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
         key = {
-            "source": plain(episode.source),
-            "instance": plain(episode.instance),
-            "fingerprint": plain(episode.fingerprint),
+            "source": name(episode.source),
+            "instance": name(episode.instance),
+            "fingerprint": name(episode.fingerprint),
             "starts_at": episode.starts_at,
         }
         values = {
@@ -161,7 +161,7 @@ class Episodes(port.Episodes):
 
     def tally(self, incident: int) -> tuple[int, int]:
         query = sa.select(_EPISODES.c.status, sa.func.count()).where(_EPISODES.c.incident == incident)
-        counts = {status: count for status, count in self._session.execute(query.group_by(_EPISODES.c.status))}
+        counts = {str(status): int(n) for status, n in self._session.execute(query.group_by(_EPISODES.c.status))}
         return counts.get(AlertStatus.FIRING.value, 0), sum(counts.values())
 
     def firing_of(self, incident: int) -> Sequence[Episode]:
@@ -178,7 +178,7 @@ class Episodes(port.Episodes):
     def firing_from(self, source: str) -> Sequence[Episode]:
         firing = AlertStatus.FIRING.value
         return self._many(
-            sa.select(*_EPISODE_COLUMNS).where(_EPISODES.c.source == plain(source), _EPISODES.c.status == firing)
+            sa.select(*_EPISODE_COLUMNS).where(_EPISODES.c.source == name(source), _EPISODES.c.status == firing)
         )
 
     def since(self, model: str | None, since: datetime) -> Sequence[Alert]:
@@ -199,9 +199,9 @@ class Episodes(port.Episodes):
 
 def _of(source: str, instance: str, fingerprint: str) -> sa.Select[tuple[object, ...]]:
     return sa.select(*_EPISODE_COLUMNS).where(
-        _EPISODES.c.source == plain(source),
-        _EPISODES.c.instance == plain(instance),
-        _EPISODES.c.fingerprint == plain(fingerprint),
+        _EPISODES.c.source == name(source),
+        _EPISODES.c.instance == name(instance),
+        _EPISODES.c.fingerprint == name(fingerprint),
     )
 
 

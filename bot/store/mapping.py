@@ -1,9 +1,11 @@
 """Domain values to JSON text and back: strict, and safe for any text that a source may send.
 
-JSON is written in ASCII, so NUL characters and lone surrogates stand in it as escapes and both databases keep them.
-Text that becomes a column of its own goes through `plain`, which PostgreSQL needs: it takes neither.
+JSON is written in ASCII, so NUL characters and lone surrogates stand in it as escapes and both databases keep them
+(except in the keys of a mapping, where a surrogate becomes U+FFFD). Text that becomes a column of its own goes through
+`plain`, which PostgreSQL needs: it takes neither. What is searched by goes through `name`.
 """
 
+import hashlib
 import json
 from typing import Any, TypeVar
 
@@ -47,3 +49,15 @@ def plain(text: str, limit: int = 1_000) -> str:
     if len(text) > limit:
         text = text[:limit]
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+NAME_BYTES = 400
+
+
+def name(text: str) -> str:
+    """Text for a column of an index, whose rows PostgreSQL limits to 2,700 bytes: a long one ends with its hash."""
+    clean = plain(text, len(text))
+    if len(clean.encode()) <= NAME_BYTES:
+        return clean
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return clean.encode()[: NAME_BYTES - len(digest) - 1].decode("utf-8", "ignore") + "#" + digest

@@ -11,7 +11,7 @@ from bot.domain.models import Change, Evidence, LiveSpan, Verdict
 from bot.domain.operation import Intent, IntentState, Operation, OperationState
 from bot.domain.timeline import Actor, ActorKind, Draft, Entry, Kind, seal
 from bot.ports import store as port
-from bot.store.mapping import dump, load, plain
+from bot.store.mapping import dump, load, name, plain
 from bot.store.tables import ChangeRow, EntryRow, IntentRow, OperationRow, SpanRow
 
 _HOLDING = [state.value for state in OperationState if state.holds_the_model]
@@ -89,11 +89,11 @@ class Intents(port.Intents):
         self._session = session
 
     def get(self, key: str) -> Intent | None:
-        row = self._session.get(IntentRow, key)
+        row = self._session.get(IntentRow, name(key))
         return None if row is None else _intent(row)
 
     def add(self, intent: Intent) -> None:
-        if self._session.get(IntentRow, intent.key) is not None:
+        if self._session.get(IntentRow, name(intent.key)) is not None:
             raise Conflict(f"The step {intent.key} was begun already.", not_done="It was not begun again.")
         self._session.add(_intent_row(intent))
         self._session.flush()
@@ -110,9 +110,9 @@ class Intents(port.Intents):
 
 def _intent_row(intent: Intent) -> IntentRow:
     return IntentRow(
-        key=intent.key,
+        key=name(intent.key),
         operation=intent.operation,
-        step=intent.step,
+        step=plain(intent.step),
         state=intent.state.value,
         call=plain(intent.call, 8_000),
         intended_at=intent.intended_at,
@@ -190,15 +190,15 @@ class Changes(port.Changes):
 
     def add(self, change: Change) -> bool:
         known = select(ChangeRow.id).where(
-            ChangeRow.model == plain(change.model),
-            ChangeRow.kind == plain(change.kind),
-            ChangeRow.version == plain(change.version),
+            ChangeRow.model == name(change.model),
+            ChangeRow.kind == name(change.kind),
+            ChangeRow.version == name(change.version),
             ChangeRow.at == change.at,
         )
         if self._session.exec(known).first() is not None:
             return False
         row = ChangeRow(
-            model=plain(change.model), kind=plain(change.kind), version=plain(change.version), at=change.at,
+            model=name(change.model), kind=name(change.kind), version=name(change.version), at=change.at,
             data=dump(change),
         )  # fmt: skip
         self._session.add(row)
@@ -206,7 +206,7 @@ class Changes(port.Changes):
         return True
 
     def of(self, model: str, since: datetime) -> Sequence[Change]:
-        query = select(ChangeRow.data).where(ChangeRow.model == plain(model), ChangeRow.at >= since)
+        query = select(ChangeRow.data).where(ChangeRow.model == name(model), ChangeRow.at >= since)
         rows = self._session.exec(query.order_by(col(ChangeRow.at).desc(), col(ChangeRow.id).desc()).limit(200))
         return [load(Change, data) for data in rows]
 

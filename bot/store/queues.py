@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from bot.domain.post import Lane, Post, PostKind
 from bot.ports import store as port
 from bot.ports.store import JobRecord, SlackEventRecord, Timer
-from bot.store.mapping import plain
+from bot.store.mapping import name, plain
 from bot.store.tables import JobRow, KeyRow, PostRow, ReplicaRow, SlackEventRow, TimerRow
 
 BODY_LIMIT = 200_000
@@ -22,11 +22,12 @@ class Posts(port.Posts):
         self._now = now
 
     def want(self, post: Post) -> Post:
-        row = self._session.get(PostRow, post.key)
+        row = self._session.get(PostRow, name(post.key))
         if row is None:
             row = PostRow(
-                key=plain(post.key), kind=post.kind.value, ref=post.ref, channel=plain(post.channel),
-                lane=int(post.lane), wanted=max(post.wanted, 1), shown=0, waits=True, thread=post.thread,
+                key=name(post.key), kind=post.kind.value, ref=post.ref, channel=plain(post.channel),
+                lane=int(post.lane), wanted=max(post.wanted, 1), shown=0, waits=True,
+                thread=None if post.thread is None else name(post.thread),
                 body=plain(post.body, BODY_LIMIT), sending=False, channel_id="", ts="", attempts=0,
                 not_before=None, last_error="", wanted_at=self._now,
             )  # fmt: skip
@@ -42,11 +43,11 @@ class Posts(port.Posts):
         return _post(row)
 
     def get(self, key: str) -> Post | None:
-        row = self._session.get(PostRow, key)
+        row = self._session.get(PostRow, name(key))
         return None if row is None else _post(row)
 
     def by_message(self, channel_id: str, ts: str) -> Post | None:
-        query = select(PostRow).where(PostRow.channel_id == plain(channel_id), PostRow.ts == plain(ts))
+        query = select(PostRow).where(PostRow.channel_id == name(channel_id), PostRow.ts == name(ts))
         row = self._session.exec(query).first()
         return None if row is None else _post(row)
 
@@ -66,13 +67,13 @@ class Posts(port.Posts):
         return [_post(row) for row in self._session.exec(query)]
 
     def save(self, post: Post) -> None:
-        row = self._session.get(PostRow, post.key)
+        row = self._session.get(PostRow, name(post.key))
         if row is None:
             return
         row.shown = post.shown
         row.sending = post.sending
-        row.channel_id = post.channel_id
-        row.ts = post.ts
+        row.channel_id = name(post.channel_id)
+        row.ts = name(post.ts)
         row.attempts = post.attempts
         row.not_before = post.not_before
         row.last_error = plain(post.last_error)
@@ -98,12 +99,18 @@ class Timers(port.Timers):
 
     def set(self, timer: Timer) -> None:
         self._session.merge(
-            TimerRow(key=timer.key, kind=timer.kind, ref=timer.ref, due_at=timer.due_at, detail=plain(timer.detail))
+            TimerRow(
+                key=name(timer.key),
+                kind=plain(timer.kind),
+                ref=timer.ref,
+                due_at=timer.due_at,
+                detail=plain(timer.detail),
+            )
         )
         self._session.flush()
 
     def cancel(self, key: str) -> None:
-        self._session.execute(sa.delete(TimerRow).where(col(TimerRow.key) == key))
+        self._session.execute(sa.delete(TimerRow).where(col(TimerRow.key) == name(key)))
 
     def take_due(self, now: datetime, *, limit: int = 50) -> Sequence[Timer]:
         query = select(TimerRow).where(TimerRow.due_at <= now).order_by(col(TimerRow.due_at)).limit(limit)
@@ -147,15 +154,15 @@ class SlackInbox(port.SlackInbox):
         self._now = now
 
     def put(self, event_id: str, body: str) -> bool:
-        if self._session.get(SlackEventRow, event_id) is not None:
+        if self._session.get(SlackEventRow, name(event_id)) is not None:
             return False
-        row = SlackEventRow(event_id=event_id, received_at=self._now, done=False, body=plain(body, BODY_LIMIT))
+        row = SlackEventRow(event_id=name(event_id), received_at=self._now, done=False, body=plain(body, BODY_LIMIT))
         self._session.add(row)
         self._session.flush()
         return True
 
     def done(self, event_id: str) -> None:
-        row = self._session.get(SlackEventRow, event_id)
+        row = self._session.get(SlackEventRow, name(event_id))
         if row is not None:
             row.done = True
             row.body = ""  # the timeline keeps what was meant to be kept
@@ -173,18 +180,18 @@ class Keys(port.Keys):
         self._now = now
 
     def first(self, scope: str, key: str, result: str = "") -> bool:
-        if self._session.get(KeyRow, (scope, key)) is not None:
+        if self._session.get(KeyRow, (name(scope), name(key))) is not None:
             return False
-        self._session.add(KeyRow(scope=scope, key=key, value=plain(result, BODY_LIMIT), at=self._now))
+        self._session.add(KeyRow(scope=name(scope), key=name(key), value=plain(result, BODY_LIMIT), at=self._now))
         self._session.flush()
         return True
 
     def get(self, scope: str, key: str) -> str | None:
-        row = self._session.get(KeyRow, (scope, key))
+        row = self._session.get(KeyRow, (name(scope), name(key)))
         return None if row is None else row.value
 
     def put(self, scope: str, key: str, value: str) -> None:
-        self._session.merge(KeyRow(scope=scope, key=key, value=plain(value, BODY_LIMIT), at=self._now))
+        self._session.merge(KeyRow(scope=name(scope), key=name(key), value=plain(value, BODY_LIMIT), at=self._now))
         self._session.flush()
 
 

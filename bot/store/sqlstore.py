@@ -2,6 +2,8 @@
 
 Each decision runs in a savepoint, so that one that raises takes back only itself. A caller is answered after the
 commit. On PostgreSQL a transaction first takes an advisory lock, so that there is one writer among all replicas, too.
+When the connection is lost before the commit, nothing was kept and the group runs again; when it is lost in the
+commit nobody can know, so nothing is repeated and the callers are told.
 """
 
 import asyncio
@@ -13,14 +15,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
 from bot.domain.errors import BotError, Overloaded
 from bot.ports import store as port
 from bot.ports.clock import Clock
 from bot.ports.store import Transaction
-from bot.store import database
+from bot.store import database, troubles
 from bot.store.migrate import migrate
 from bot.store.transaction import SqlTransaction, StartWork
 
@@ -58,8 +60,8 @@ class SqlStore(port.Store):
         """Bring the schema up to date and start the writer. Raises BotError that says what to do."""
         try:
             await asyncio.to_thread(migrate, self._url)
-        except OperationalError as error:
-            raise _unreachable(self._url, error) from error
+        except DBAPIError as error:
+            raise troubles.unusable(self._url, error) from error
         self._writer = database.writer_engine(self._url)
         self._reader = database.reader_engine(self._url, READERS)
         self._thread = threading.Thread(target=self._work, name="store-writer", daemon=True)
@@ -67,11 +69,11 @@ class SqlStore(port.Store):
 
     async def close(self) -> None:
         """Finish what waits, and let go of the database."""
-        if self._thread is not None:
+        thread, self._thread = self._thread, None  # from now on nothing is taken
+        if thread is not None:
             await asyncio.to_thread(self._jobs.put, None)
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
-        self._readers.shutdown(wait=True)
+            await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._readers.shutdown)
         for engine in (self._writer, self._reader):
             if engine is not None:
                 engine.dispose()
@@ -92,17 +94,18 @@ class SqlStore(port.Store):
         return await asyncio.wrap_future(answer)
 
     async def read(self, look: Callable[[Transaction], T]) -> T:
-        """Run a look in a read-only transaction."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._look, look)
+        """Run a look in a transaction that keeps nothing."""
+        if self._thread is None:
+            raise BotError("The store is closed.", not_done="Nothing was read.")
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, look)
 
     def _look(self, look: Callable[[Transaction], T]) -> T:
         assert self._reader is not None, "the store is open"
-        with Session(self._reader, expire_on_commit=False) as session:
-            try:
-                return look(SqlTransaction(session, self._clock.now(), None))
-            finally:
-                session.rollback()
+        try:
+            with Session(self._reader, expire_on_commit=False) as session:
+                return look(SqlTransaction(session, self._clock.now(), None))  # the session's end rolls back
+        except DBAPIError as error:
+            raise troubles.unread(error) from error
 
     # ------------------------------------------------------------ the writer's thread
 
@@ -129,50 +132,54 @@ class SqlStore(port.Store):
             try:
                 answers = self._group(wanted)
             except DBAPIError as error:
-                # Before the commit nothing was kept, so that the group may be run again on a new connection.
-                if attempt < ATTEMPTS and (error.connection_invalidated or isinstance(error, OperationalError)):
-                    continue
-                _fail(wanted, error)
+                if attempt == ATTEMPTS:
+                    _fail(wanted, troubles.unwritten(error))
+                    return
             except Exception as error:  # noqa: BLE001 - whatever it was, every caller must hear of it
                 _fail(wanted, error)
+                return
             else:
                 for job, (result, problem) in zip(wanted, answers, strict=True):
                     if problem is None:
                         job.answer.set_result(result)
                     else:
                         job.answer.set_exception(problem)
-            return
+                return
 
     def _group(self, jobs: list[_Job]) -> list[tuple[Any, Exception | None]]:
+        """Decide and commit. Raises DBAPIError when nothing was kept, and BotError when that is not known."""
         assert self._writer is not None, "the store is open"
-        answers: list[tuple[Any, Exception | None]] = []
         with Session(self._writer, expire_on_commit=False) as session:
             if not database.is_sqlite(self._url):
                 session.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
             transaction = SqlTransaction(session, self._clock.now(), self._start_work)
-            for job in jobs:
-                savepoint = session.begin_nested()
-                try:
-                    answers.append((job.decide(transaction), None))
-                    savepoint.commit()
-                except DBAPIError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-                    savepoint.rollback()
-                    answers.append((None, error))
-            session.commit()
+            answers = [_decide(session, transaction, job) for job in jobs]
+            try:
+                session.commit()
+            except DBAPIError as error:
+                raise troubles.unsure(error) from error
         return answers
+
+
+def _decide(session: Session, transaction: Transaction, job: _Job) -> tuple[Any, Exception | None]:
+    savepoint = session.begin_nested()
+    try:
+        result = job.decide(transaction)
+        savepoint.commit()
+    except DBAPIError as error:
+        if troubles.of_the_database(error):
+            raise
+        savepoint.rollback()
+        return None, troubles.unwritten(error)
+    except StopIteration as error:  # asyncio can't hand this one on, and the caller would wait for ever
+        savepoint.rollback()
+        return None, RuntimeError(f"a decision raised {error!r}")
+    except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
+        savepoint.rollback()
+        return None, error
+    return result, None
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:
     for job in jobs:
         job.answer.set_exception(error)
-
-
-def _unreachable(url: sa.URL, error: OperationalError) -> BotError:
-    where = url.render_as_string(hide_password=True)
-    return BotError(
-        f"The database {where} can't be opened: {str(error.orig).strip().splitlines()[0][:200]}",
-        not_done="The bot was not started.",
-        next_step="Check MLOPS_BOT_DATABASE__URL, that the server runs, and that the bot may write there.",
-    )
