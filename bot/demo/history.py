@@ -41,10 +41,10 @@ def _date_version(connection: sqlite3.Connection, one: Promoted, now: datetime) 
         "UPDATE model_versions SET creation_time = ?, last_updated_time = ? WHERE name = ? AND version = ?",
         (_milliseconds(made), _milliseconds(live), MODEL, one.version),
     )
-    for key, value in (("promoted_by", one.by), ("promoted_at", live.isoformat(timespec="seconds"))):
+    for tag in (("promoted_by", one.by), ("promoted_at", live.isoformat(timespec="seconds"))):
         connection.execute(
-            "UPDATE model_version_tags SET value = ? WHERE name = ? AND version = ? AND key = ?",
-            (value, MODEL, one.version, key),
+            "INSERT OR REPLACE INTO model_version_tags (key, value, name, version) VALUES (?, ?, ?, ?)",
+            (*tag, MODEL, one.version),
         )
     started, ended = _milliseconds(made - timedelta(minutes=11)), _milliseconds(made - timedelta(seconds=5))
     of_run = "WHERE run_uuid = (SELECT run_id FROM model_versions WHERE name = ? AND version = ?)"

@@ -45,7 +45,7 @@ class Bentoml(Serving, Health):
         ready = await client.get("/readyz", accept=(NOT_YET, 404))
         identity = await self._identity(client)
         if ready.status == NOT_YET or identity.in_progress:
-            why = "it is not ready yet" if ready.status == NOT_YET else identity.said
+            why = _not_ready(client.words(ready)) if ready.status == NOT_YET else identity.said
             return self._observed(identity.version, f"({why})", healthy=False, in_progress=True)
         fault = await self._trial(client)
         detail = f"({identity.said}{f'; {fault}' if fault else ''})"
@@ -67,7 +67,7 @@ class Bentoml(Serving, Health):
         """`/docs.json` names the running bento's version; where it is closed, the labels of `/metrics` do."""
         docs = await client.get("/docs.json", accept=(NOT_YET, 404, 403))
         if docs.status == NOT_YET:
-            return Identity(None, "it is not ready yet", in_progress=True)
+            return Identity(None, _not_ready(""), in_progress=True)
         if docs.status == 200:
             info = read_value(Docs, docs.json(), SLUG).info
             version = plain(info.version)
@@ -116,6 +116,11 @@ class Bentoml(Serving, Health):
         return Observation(
             version, Evidence.ANSWER, self._clock.now(), healthy=healthy, in_progress=in_progress, detail=detail
         )
+
+
+def _not_ready(said: str) -> str:
+    """With the service's own words: a readiness check that fails may never pass."""
+    return f"it is not ready yet{f': {said}' if said else ''}"
 
 
 def _there(settings: Settings) -> str:

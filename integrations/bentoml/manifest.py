@@ -1,6 +1,7 @@
 """What a BentoML service can do for the bot and what the bot must know about it."""
 
 from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field, JsonValue, SecretStr
 
@@ -11,7 +12,7 @@ from bot.ports.manifest import Capability, Guarantees, IntegrationSettings, Leve
 class Settings(IntegrationSettings):
     """All optional: a serving target may be named by its address, and then nothing else is needed."""
 
-    targets: Mapping[str, str] = Field(
+    targets: Mapping[str, Annotated[str, Field(pattern=r"^https?://\S+$")]] = Field(
         default_factory=dict,
         title="Names of services",
         description="Name → base address, such as `fraud: http://fraud.example:3000`. A serving target of a model is "

@@ -51,15 +51,15 @@ class Mlflow(Registry, AlertSource, ChangeFeed, Health):
         return tuple(self._version(v, tuple(sorted(aliases.get(v.version, ())))) for v in versions)
 
     async def version(self, model: str, version: str) -> ModelVersion:
-        found, (loadable, signature) = await asyncio.gather(
-            self._api.version(model, version), self._api.signature(model, version)
+        found = await self._api.version(model, version)
+        metrics, (loadable, signature) = await asyncio.gather(
+            self._api.metrics(found), self._api.signature(model, version)
         )
-        metrics = await self._api.metrics(found)
         return self._version(found, tuple(sorted(found.aliases)), metrics, signature, loadable)
 
     async def resolve(self, model: str, alias: str) -> Observation:
         found = await self._api.alias(model, alias)
-        return Observation(found.version if found else None, Evidence.REGISTRY, self._clock.now())
+        return Observation(found, Evidence.REGISTRY, self._clock.now())
 
     # ------------------------------------------------------------ moving
 
@@ -159,7 +159,8 @@ class Mlflow(Registry, AlertSource, ChangeFeed, Health):
     async def probe(self) -> str:
         release, count, more = await self._api.about()
         models = f"{count}{' or more' if more else ''} model{'' if count == 1 and not more else 's'}"
-        hooks = "" if await self._api.webhooks_work() else "; its webhooks can't be listed"
+        wanted = self._settings.webhook_secret is not None
+        hooks = "; its webhooks can't be listed" if wanted and not await self._api.webhooks_work() else ""
         return f"MLflow{f' {release}' if release else ''}, {models}{hooks}"
 
     # ------------------------------------------------------------ pieces

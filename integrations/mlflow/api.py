@@ -57,18 +57,16 @@ class Api:
             raise await self._unknown_model(name, response)
         return self._read(ModelAnswer, response).registered_model
 
-    async def alias(self, name: str, alias: str) -> Version | None:
-        """The version that an alias points at; `None` when the model has no such alias.
+    async def alias(self, name: str, alias: str) -> str | None:
+        """The version that an alias points at; `None` when the model has no such alias. Raises NotFound.
 
-        MLflow answers 400 for an unknown alias and 404 for an unknown model. Raises NotFound.
+        MLflow answers 400 for an unknown alias, and for whatever else it doesn't like: the model's own list decides.
         """
         response = await self._get("registered-models/alias", {"name": name, "alias": alias}, accept=(400, 404))
         if response.status == 200:
-            return self._read(VersionAnswer, response).model_version
+            return self._read(VersionAnswer, response).model_version.version
         model = await self.model(name)
-        if any(one.alias == alias for one in model.aliases):
-            raise self._refused(response, f"the alias {alias} can't be looked up")
-        return None
+        return next((one.version for one in model.aliases if one.alias == alias), None)
 
     async def set_alias(self, name: str, alias: str, version: str) -> None:
         """Point an alias at a version, once. Raises Indeterminate, Refused, Unauthorized, Unreachable.
@@ -76,6 +74,12 @@ class Api:
         The call is not repeated here although the same call twice has the effect of one: between two attempts
         somebody else may have moved the alias, and MLflow would not notice. Whoever repeats it looks first.
         """
+        if not _is_version(version):
+            raise BadInput(
+                f"{version[:40]!r} is no version of a model in MLflow; versions are whole numbers.",
+                not_done="Nothing was changed.",
+                next_step=f"List its versions: /mlops versions {name[:200]}",
+            )
         body = {"name": name, "alias": alias, "version": version}
         await self._explained(self._http.write("POST", f"{self._path}/registered-models/alias", body, idempotent=False))
 
@@ -97,13 +101,11 @@ class Api:
 
     async def version(self, name: str, version: str) -> Version:
         """One version, with its aliases. Raises NotFound."""
-        params = {"name": name, "version": version}
-        response = await self._get("model-versions/get", params, accept=(400, 404))
-        if response.status == 200:
-            return self._read(VersionAnswer, response).model_version
+        if _is_version(version):
+            response = await self._get("model-versions/get", {"name": name, "version": version}, accept=(404,))
+            if response.status == 200:
+                return self._read(VersionAnswer, response).model_version
         model = await self.model(name)
-        if response.status == 400 and version.isdigit():
-            raise self._refused(response, f"version {version} of {model.name} can't be read")
         raise NotFound(
             f"MLflow has no version {version[:40]} of {model.name}.",
             not_done="Nothing was changed.",
@@ -157,8 +159,11 @@ class Api:
         return (text if known else ""), len(page.registered_models), bool(page.next_page_token)
 
     async def webhooks_work(self) -> bool:
-        """Whether the server can read its webhooks: with a random encryption key it can't after a restart."""
-        response = await self._get("webhooks", {"max_results": 1}, accept=(404, 500, 501))
+        """Whether the server can read its webhooks: with a random encryption key it can't after a restart.
+
+        An account that may not list them sees no difference; nor does a server from before there were webhooks.
+        """
+        response = await self._get("webhooks", {"max_results": 1}, accept=(403, 404, 500, 501))
         return response.status == 200
 
     # ------------------------------------------------------------ pieces
@@ -196,15 +201,6 @@ class Api:
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(names[:10]) or 'none'}."
         return NotFound(f"MLflow has no model {name[:200]}.", not_done="Nothing was changed.", next_step=hint)
 
-    def _refused(self, response: Response, what: str) -> Refused:
-        said = self._http.words(response)
-        return Refused(
-            f"MLflow answered {response.status}: {what}{f' ({said})' if said else ''}.",
-            system=SLUG,
-            not_done="Nothing was read.",
-            next_step="Check the names in the configuration.",
-        )
-
     def _read(self, kind: type[T], response: Response) -> T:
         return read_value(kind, response.json(), SLUG)
 
@@ -235,3 +231,8 @@ def _quoted(name: str) -> str:
 
 def _number(version: str) -> int:
     return int(version) if version.isdecimal() and len(version) < 19 else 0
+
+
+def _is_version(version: str) -> bool:
+    """MLflow's databases hold 32-bit numbers; a larger one makes it answer 500, as if something might have happened."""
+    return version.isascii() and version.isdecimal() and len(version) < 11 and 0 < int(version) < 2**31

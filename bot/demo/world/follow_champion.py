@@ -2,7 +2,7 @@
 
 `follow_champion.py MLFLOW_URL MODEL PORT STORE`, run by BentoML's own Python. The new version is started beside the old one on a port of
 its own; when it is ready new connections on PORT go to it, and the old one is asked to finish what it has and end: callers never meet
-a closed door. A version that doesn't start changes nothing: the old one keeps answering. A registry that doesn't answer changes nothing
+a closed door. (Who keeps a connection open sees it closed, as by any load balancer, and connects again.) A version that doesn't start changes nothing: the old one keeps answering. A registry that doesn't answer changes nothing
 either: until it does, the version that served last is served again, also after a restart of this controller.
 """
 
