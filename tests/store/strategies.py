@@ -39,7 +39,8 @@ _LEAVES: Mapping[Any, st.SearchStrategy[Any]] = {
 def values(kind: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[T]:
     """Any value of a frozen dataclass; `given` fields are made otherwise."""
     hints = get_type_hints(kind)
-    fields = {field.name: given.get(field.name) or _any(hints[field.name]) for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # T is one
+    names = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]  # T is one
+    fields = {name: given[name] if name in given else _any(hints[name]) for name in names}
     return st.builds(kind, **fields)
 
 
