@@ -23,6 +23,7 @@ from bot.ports.engine import Fence, Steps
 from bot.ports.store import Store, Transaction
 from bot.usecases import notify, operate
 from bot.usecases.once import Found, Once, Outcome, Result, Step
+from bot.usecases.rollout import tell
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
@@ -66,6 +67,8 @@ class Executor:
         if await steps.run("begin", lambda: self._begin(number)) == STOP:
             return
         if await steps.run("move the pointer", lambda: self._move_pointer(number)) == STOP:
+            return
+        if await steps.run("tell the serving side", lambda: self._tell_serving(number)) == STOP:
             return
         await steps.run("see it serve", lambda: self._see_it_serve(number))
 
@@ -203,6 +206,18 @@ class Executor:
         operate.show(tx, self._setup, after, Lane.ACKNOWLEDGEMENT)
 
     # ------------------------------------------------------------ serving
+
+    async def _tell_serving(self, number: int) -> str:
+        """Serving systems that do not follow the registry by themselves are told; the others are only watched."""
+        operation = await self._store.read(lambda tx: operate.get(tx, number))
+        if operation.state is not OperationState.VERIFYING:
+            return STOP
+        binding = self._setup.binding(operation.model, operation.environment)
+        fault = await tell(self._once, self._systems, binding, operation) if binding is not None else ""
+        if not fault:
+            return GO_ON
+        text = f"The registry was changed, the serving side was not: {fault}"
+        return await self._end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
 
     async def _see_it_serve(self, number: int) -> str:
         """Ask the serving side until it answers with the new version, or for as long as the policy says."""

@@ -14,7 +14,6 @@ from bot.domain.models import (
     ModelVersion,
     Observation,
     Pointer,
-    Propagation,
     SignatureDiff,
     Verdict,
     VersionStatus,
@@ -22,6 +21,7 @@ from bot.domain.models import (
     previous_good,
 )
 from bot.domain.operation import Call, Check, CheckResult, Live, OperationKind, Plan
+from bot.usecases.rollout import to_tell
 from bot.usecases.systems import Systems
 
 _UNCHANGED = "Nothing was planned or changed."
@@ -164,12 +164,10 @@ def _span_text(span: LiveSpan) -> str:
 
 
 def _calls(systems: Systems, binding: Binding, pointer: Pointer, facts: Facts) -> tuple[Call, ...]:
-    calls = [systems.registry(pointer.integration).plan_move(pointer.model, pointer.alias, facts.target.version)]
-    for target in binding.serving:
-        deployer = systems.deployers.get(target.integration)
-        if deployer is not None and binding.propagation is not Propagation.WATCH:
-            calls.append(deployer.plan_serve(target.name, facts.target.version))
-    return tuple(calls)
+    version = facts.target.version
+    move = systems.registry(pointer.integration).plan_move(pointer.model, pointer.alias, version)
+    told = (systems.deployers[t.integration].plan_serve(t.name, version) for t in to_tell(systems, binding))
+    return (move, *told)
 
 
 def _answer(facts: Facts) -> Observation | None:

@@ -102,14 +102,12 @@ def test_what_is_no_id(word: str) -> None:
 
 @given(st.text(max_size=500))
 def test_anything_is_a_command_or_explained(text: str) -> None:
+    name, explained = "", ""
     try:
-        words = parse(text)
+        name = parse(text).name
     except BadInput as refused:
-        assert refused.what
-        assert refused.next_step
-    else:
-        assert words.name in USAGE
-        assert all(words.words)
+        explained = refused.next_step
+    assert name in USAGE or explained
 
 
 @given(st.sampled_from(sorted(set(USAGE) - set(NOT_BUILT))), st.text(max_size=200))

@@ -1,7 +1,7 @@
 """A world to try the use cases in: the real store, five people, and the systems around us in memory."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from bot.domain.routing import Filling, Role, Roster
 from bot.domain.timeline import Entry, Kind, verify
 from bot.ports.clock import Clock
 from bot.ports.manifest import Guarantees
-from bot.ports.systems import Delivery
+from bot.ports.systems import Delivery, Deployer
 from bot.store.sqlstore import SqlStore
 from bot.usecases import operate
 from bot.usecases.clockwork import Clockwork
@@ -48,10 +48,14 @@ FRAUD = "fraud-detector"
 
 
 class JumpingClock(FakeClock):
-    """Whoever sleeps moves it: an hour of waiting takes no time."""
+    """Whoever sleeps moves it: an hour of waiting takes no time. `on_sleep` is what happens meanwhile."""
+
+    on_sleep: Callable[[], None] | None = None
 
     async def sleep(self, seconds: float) -> None:
         self.advance(max(seconds, 0))
+        if self.on_sleep is not None:
+            self.on_sleep()
         await asyncio.sleep(0)
 
 
@@ -89,7 +93,7 @@ def _binding(model: str, environment: str, alias: str, target: str, *, productio
 class World:
     """Everything that a use case meets. `restarted` gives the same world with a new process in it."""
 
-    def __init__(self, path: Path, setup: Setup | None = None, clock: FakeClock | None = None) -> None:
+    def __init__(self, path: Path, setup: Setup | None = None, clock: JumpingClock | None = None) -> None:
         self.path = path
         self.setup = setup or a_setup()
         self.clock = clock or JumpingClock()
@@ -97,6 +101,7 @@ class World:
         self.serving = FakeServing(self.clock, self.registry)
         self.feed = FakeChangeFeed(self.clock)
         self.fence = FakeFence()
+        self.deployers: dict[str, Deployer] = {}
         self.nudges = 0
         self._populate()
         self._process()
@@ -122,6 +127,7 @@ class World:
         self.store = SqlStore(f"sqlite:///{self.path}", self.clock, self.engine.start_work)
         self.systems = Systems(
             registries={"registry": self.registry}, servings={"serving": self.serving}, feeds={"registry": self.feed},
+            deployers=self.deployers,
             guarantees={"registry": Guarantees(idempotent_write=True), "serving": Guarantees(identity=True)},
             cannot={"registry": ("It has no compare-and-set.",)},
         )  # fmt: skip
