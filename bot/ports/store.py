@@ -313,7 +313,10 @@ class Replicas(Protocol):
 
     def alive(self, replica: str) -> bool: ...
     def take_over(self, by: str) -> Sequence[str]:
-        """Replicas whose lease ran out, marked as taken over by this one."""
+        """Replicas whose lease ran out, marked as taken over by this one.
+
+        Also those that were taken over by one that is gone itself: whether it continued their work is not known.
+        """
         ...
 
     def expire(self, replica: str) -> None:

@@ -14,6 +14,7 @@ from bot.store.mapping import name, plain
 from bot.store.tables import JobRow, KeyRow, PostRow, ReplicaRow, SlackEventRow, TimerRow
 
 BODY_LIMIT = 200_000
+_NOBODY = ""
 
 
 class Posts(port.Posts):
@@ -216,8 +217,19 @@ class Replicas(port.Replicas):
         return row is not None and row.taken_over_by is None and row.alive_until > self._now
 
     def take_over(self, by: str) -> Sequence[str]:
-        query = select(ReplicaRow).where(
-            ReplicaRow.alive_until <= self._now, ReplicaRow.replica != by, col(ReplicaRow.taken_over_by).is_(None)
+        taker = aliased(ReplicaRow)
+        query = (
+            select(ReplicaRow)
+            .outerjoin(taker, col(ReplicaRow.taken_over_by) == taker.replica)
+            .where(
+                ReplicaRow.alive_until <= self._now,
+                ReplicaRow.replica != by,
+                # One who took over and died of it may not have come to continue the work.
+                sa.or_(
+                    col(taker.replica).is_(None),
+                    sa.and_(col(taker.alive_until) <= self._now, col(taker.replica) != by),
+                ),
+            )
         )
         dead = list(self._session.exec(query))
         for row in dead:
@@ -233,3 +245,7 @@ class Replicas(port.Replicas):
 
     def leave(self, replica: str) -> None:
         self._session.execute(sa.delete(ReplicaRow).where(col(ReplicaRow.replica) == replica))
+        # What it took over stays taken from its owners, and is anybody's to continue.
+        self._session.execute(
+            sa.update(ReplicaRow).where(col(ReplicaRow.taken_over_by) == replica).values(taken_over_by=_NOBODY)
+        )
