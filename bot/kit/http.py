@@ -218,7 +218,7 @@ class Http:
                 response = await self._exchange(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return words.not_sent(error)
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.ProxyError) as error:
+        except _NOT_SENDABLE as error:
             return words.not_sendable(error)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError) as error:
             return words.no_answer(error)
@@ -296,6 +296,13 @@ def segment(text: str) -> str:
 # ---------------------------------------------------------------- pieces
 
 _JSON = {"content-type": "application/json"}
+_NOT_SENDABLE = (
+    httpx.LocalProtocolError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    httpx.ProxyError,
+    UnicodeEncodeError,  # half of a character, which JSON can hold and an address can't
+)
 
 
 class _TooBigError(Exception):

@@ -76,9 +76,9 @@ class Api:
         """
         if not _is_version(version):
             raise BadInput(
-                f"{version[:40]!r} is no version of a model in MLflow; versions are whole numbers.",
+                f"{ascii(version[:40])} is no version of a model in MLflow; versions are whole numbers.",
                 not_done="Nothing was changed.",
-                next_step=f"List its versions: /mlops versions {name[:200]}",
+                next_step=f"List its versions: /mlops versions {_shown(name)}",
             )
         body = {"name": name, "alias": alias, "version": version}
         await self._explained(self._http.write("POST", f"{self._path}/registered-models/alias", body, idempotent=False))
@@ -107,7 +107,7 @@ class Api:
                 return self._read(VersionAnswer, response).model_version
         model = await self.model(name)
         raise NotFound(
-            f"MLflow has no version {version[:40]} of {model.name}.",
+            f"MLflow has no version {_shown(version, 40)} of {model.name}.",
             not_done="Nothing was changed.",
             next_step=f"List its versions: /mlops versions {model.name}",
         )
@@ -199,7 +199,7 @@ class Api:
         names = [model.name for model in page.registered_models]
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"It has: {', '.join(names[:10]) or 'none'}."
-        return NotFound(f"MLflow has no model {name[:200]}.", not_done="Nothing was changed.", next_step=hint)
+        return NotFound(f"MLflow has no model {_shown(name)}.", not_done="Nothing was changed.", next_step=hint)
 
     def _read(self, kind: type[T], response: Response) -> T:
         return read_value(kind, response.json(), SLUG)
@@ -222,7 +222,7 @@ def _quoted(name: str) -> str:
     quote = '"' if "'" in name else "'"
     if quote in name or not name.isprintable():
         raise BadInput(
-            f"MLflow can't search for the model {name[:80]!r}.",
+            f"MLflow can't search for the model {ascii(name[:80])}.",
             not_done="Nothing was read or changed.",
             next_step="Rename the model in MLflow: its name mixes both kinds of quotes, or holds control characters.",
         )
@@ -235,4 +235,11 @@ def _number(version: str) -> int:
 
 def _is_version(version: str) -> bool:
     """MLflow's databases hold 32-bit numbers; a larger one makes it answer 500, as if something might have happened."""
-    return version.isascii() and version.isdecimal() and len(version) < 11 and 0 < int(version) < 2**31
+    return (
+        version.isascii() and version.isdecimal() and version[0] != "0" and len(version) < 11 and int(version) < 2**31
+    )
+
+
+def _shown(name: str, limit: int = 200) -> str:
+    """A name that somebody gave us, on one line."""
+    return name[:limit] if name.isprintable() else ascii(name[:limit])

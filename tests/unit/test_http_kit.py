@@ -447,6 +447,16 @@ def test_credentials_in_an_address_are_refused_without_showing_them() -> None:
     assert "hunter2secret" not in str(caught.value)
 
 
+async def test_half_a_character_in_a_question_is_told_and_not_sent() -> None:
+    server = Server(answer(200, {}))
+    http = server.client()
+    with pytest.raises(Unreachable) as caught:
+        await http.get("/thing", {"name": "\ud83d"})
+    await http.aclose()
+    assert caught.value.not_done == "Nothing was sent."
+    assert server.requests == []
+
+
 async def test_a_path_cannot_lead_to_another_host() -> None:
     server = Server(answer(200, {}))
     http = server.client()
