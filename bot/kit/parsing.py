@@ -32,7 +32,7 @@ T = TypeVar("T", bound=BaseModel)
 def read(kind: type[T], body: bytes, system: str) -> T:
     """A body as a typed value. Raises Unreadable, which names what is wrong and never repeats the body."""
     try:
-        return kind.model_validate_json(body)
+        return kind.model_validate_json(_unmarked(body))
     except ValidationError as error:
         raise unreadable(error, system) from None
 
@@ -48,9 +48,14 @@ def read_value(kind: type[T], value: object, system: str) -> T:
 def read_json(body: bytes | str, system: str) -> Any:
     """Any JSON as Python values, for bodies whose kind must be found out first. Raises Unreadable."""
     try:
-        return from_json(body)
+        return from_json(_unmarked(body) if isinstance(body, bytes) else body)
     except ValueError as error:
         raise Unreadable(f"The body is not JSON: {error}.", system=system) from None
+
+
+def _unmarked(body: bytes) -> bytes:
+    """Without the byte order mark that some writers put before JSON, and that readers may ignore (RFC 8259 §8.1)."""
+    return body.removeprefix(b"\xef\xbb\xbf")
 
 
 def unreadable(error: ValidationError, system: str) -> Unreadable:

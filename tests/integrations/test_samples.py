@@ -299,3 +299,9 @@ def test_three_hundred_wrong_alerts_make_one_short_reason(slug: str) -> None:
     assert "and 597 more" in caught.value.what
     assert len(str(caught.value)) < 800
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("slug", "name"), FIXTURES)
+def test_a_byte_order_mark_before_the_body_is_passed_over(slug: str, name: str) -> None:
+    original = load(slug, name)
+    assert read(slug, replace(original, body=b"\xef\xbb\xbf" + original.body)) == read(slug, original)
