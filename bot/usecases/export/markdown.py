@@ -11,6 +11,8 @@ from bot.usecases.export.records import NAME, Damaged, Line, Piece, read, record
 FIRST = f"<!-- {NAME} {FORM} -->"
 OPENS = "```jsonl"
 CLOSES = "```"
+BREAK = "\\"
+"""At a line's end, before another line: the line ends here for the reader, too."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>&~|$])")
 _AT_START = re.compile(r"^([#+\-=:]|\d{1,9}(?=[.)]))")
@@ -63,8 +65,10 @@ def _facts(facts: Sequence[wording.Fact]) -> str:
 def _quote(text: str) -> str:
     """A text as a block quotation, each of its lines a line."""
     lines = [_line(line) for line in wording.visible(text).split("\n")]
-    return "\n".join(f"> {line}\\" if place < len(lines) - 1 and line else f"> {line}".rstrip()
-                     for place, line in enumerate(lines))  # fmt: skip
+    following = (*lines[1:], "")
+    return "\n".join(
+        f"> {line}{BREAK if line and then else ''}".rstrip() for line, then in zip(lines, following, strict=True)
+    )
 
 
 def _line(text: str) -> str:

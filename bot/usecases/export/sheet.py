@@ -112,7 +112,8 @@ def _rows(text: str) -> Iterator[tuple[Line, Sequence[str]]]:
     try:
         for row in reader:
             if before and len(row) != len(COLUMNS):
-                raise Damaged(f"Line {before + 1} has {len(row)} cells instead of {len(COLUMNS)}.")
+                cells = f"{len(row)} cells instead of {len(COLUMNS)}"
+                raise Damaged(f"Line {before + 1} has {cells}: it was changed, or the file ends in it.")
             if before:
                 yield Line(before + 1, ""), [original(cell) for cell in row]
             before = reader.line_num
@@ -121,7 +122,8 @@ def _rows(text: str) -> Iterator[tuple[Line, Sequence[str]]]:
 
 
 def _known(facts: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in facts.items() if value}
+    """An empty cell is an empty text, except for a time: there it is none."""
+    return {name: value for name, value in facts.items() if value or not name.endswith("_at")}
 
 
 def _written(row: Sequence[str], head: dict[str, str]) -> dict[str, Any]:
