@@ -33,7 +33,7 @@ Listener = Callable[[str, Json], None]
 
 
 class Workspace:
-    """Everything in one place, in memory. What reads is here and gives Slack's JSON; what changes is beside this module."""
+    """Everything in one place, in memory. What reads gives Slack's JSON; what changes stands in the modules beside."""
 
     def __init__(self, clock: Clock, app: App = seed.APP, team: Team = seed.TEAM) -> None:
         self.clock = clock

@@ -1,7 +1,7 @@
 """What a workspace is made of. Slack's own JSON is the shape in which all of it is shown."""
 
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Json = dict[str, Any]
@@ -84,6 +84,10 @@ class App:
     events: frozenset[str]
     commands: frozenset[str]
     shortcuts: tuple["Shortcut", ...] = ()
+
+    def with_secret(self, signing_secret: str) -> "App":
+        """The same app with another signing secret."""
+        return replace(self, signing_secret=signing_secret)
 
 
 @dataclass(frozen=True, slots=True)

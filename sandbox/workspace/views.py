@@ -122,7 +122,7 @@ def _initial(element: Json) -> Json:
     state: Json = {"type": element["type"]}
     if element["type"].endswith("_input") and element["type"] != "file_input":
         state["value"] = None
-    elif element["type"] in {"checkboxes"} or element["type"].startswith("multi_"):
+    elif element["type"] == "checkboxes" or element["type"].startswith("multi_"):
         state["selected_options"] = []
     elif element["type"] in {"radio_buttons", "static_select", "external_select"}:
         state["selected_option"] = None
@@ -137,7 +137,7 @@ def _new(workspace: Workspace, user_id: str, content: Json) -> View:
 
 def _body(workspace: Workspace, content: Json, view_id: str) -> Json:
     app = workspace.app
-    body = {"id": view_id, "team_id": workspace.team.id} | deepcopy(TEMPLATE) | deepcopy(content)
+    body: Json = {"id": view_id, "team_id": workspace.team.id} | deepcopy(TEMPLATE) | deepcopy(content)
     for block in body["blocks"]:
         block.setdefault("block_id", workspace.new_id("b").lower())
     made = {"app_id": app.id, "bot_id": app.bot_id, "app_installed_team_id": workspace.team.id}
