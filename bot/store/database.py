@@ -1,5 +1,7 @@
 """Connections: what is set on each, and how a URL of the configuration becomes an engine."""
 
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +116,23 @@ def _sqlite_connection(connection: Any, record: object) -> None:
     connection.isolation_level = None  # transactions are begun by us, see the `begin` listeners
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _write_ahead(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _write_ahead(cursor: sqlite3.Cursor) -> None:
+    """Switch to WAL. Where several processes do it at once SQLite says "busy" without waiting, so we wait."""
+    deadline = time.monotonic() + BUSY_MS / 1_000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _begin_immediate(connection: sa.Connection) -> None:
