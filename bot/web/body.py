@@ -36,7 +36,7 @@ class Room:
         try:
             yield share
         finally:
-            self._used -= share.size
+            self.shrink(share.size)
 
     def grow(self, size: int) -> None:
         """Take so many bytes more. Raises Overloaded."""
@@ -45,6 +45,10 @@ class Room:
                 "Too many deliveries arrive at once.", not_done="This one was not taken.", next_step="Send it again."
             )
         self._used += size
+
+    def shrink(self, size: int) -> None:
+        """Give so many bytes back."""
+        self._used -= size
 
 
 class Share:
