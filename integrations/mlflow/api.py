@@ -76,7 +76,7 @@ class Api:
         """
         if not _is_version(version):
             raise BadInput(
-                f"{ascii(version[:40])} is no version of a model in MLflow; versions are whole numbers.",
+                f"{version[:40]!a} is no version of a model in MLflow; versions are whole numbers.",
                 not_done="Nothing was changed.",
                 next_step=f"List its versions: /mlops versions {_shown(name)}",
             )
@@ -222,7 +222,7 @@ def _quoted(name: str) -> str:
     quote = '"' if "'" in name else "'"
     if quote in name or not name.isprintable():
         raise BadInput(
-            f"MLflow can't search for the model {ascii(name[:80])}.",
+            f"MLflow can't search for the model {name[:80]!a}.",
             not_done="Nothing was read or changed.",
             next_step="Rename the model in MLflow: its name mixes both kinds of quotes, or holds control characters.",
         )

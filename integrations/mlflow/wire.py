@@ -193,10 +193,10 @@ def read_mlmodel(text: str, system: str) -> Signature | None:
 
 
 def _columns(raw: object, system: str) -> tuple[Column, ...]:
-    """`inputs` or `outputs`: a list as JSON text."""
-    listed = read_json(raw, system) if isinstance(raw, str) else raw
-    if listed is None:
+    """`inputs` or `outputs`: a list as JSON text. YAML proper is not taken: a few references can be a billion columns."""
+    if raw is None:
         return ()
+    listed = read_json(raw, system) if isinstance(raw, str) else None
     if not isinstance(listed, list):
         raise Unreadable("The signature in the file MLmodel is no list of columns.", system=system)
     return tuple(_column(item, position, system) for position, item in enumerate(listed, start=1))

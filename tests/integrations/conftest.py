@@ -1,5 +1,5 @@
 """The real servers that some integrations are tried against."""
 
-from tests.servers.vendors import mlflow, serving
+from tests.servers.vendors import bentoml, mlflow
 
-__all__ = ["mlflow", "serving"]
+__all__ = ["bentoml", "mlflow"]

@@ -74,7 +74,7 @@ Connect = Callable[[str], Mlflow]
 
 @pytest.fixture
 async def connect() -> AsyncIterator[Connect]:
-    """Makes an adapter of MLflow at an address; it tries once and waits half a second."""
+    """Makes an adapter of MLflow at an address; it tries once."""
     made: list[HttpClients] = []
 
     def adapter(url: str) -> Mlflow:

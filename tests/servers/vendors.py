@@ -25,7 +25,7 @@ def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
 
 
 @pytest.fixture(scope="session")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def bentoml(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Answers with version 3 of `fraud-detector`, for ever."""
     with kept(fraud_serving(tmp_path_factory.mktemp("serving"), NOBODY)) as server:
         yield server
