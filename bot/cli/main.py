@@ -168,6 +168,7 @@ def timeline_verify(
     what: Annotated[str | None, typer.Argument(help="A file that was exported, or INC-42.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every timeline in the database.")] = False,
     config: ConfigOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Prove that a timeline or an export is unaltered; names the first broken entry."""
     if (what is None) == (not every):
@@ -177,7 +178,7 @@ def timeline_verify(
         reply = offline.verify_file(Path(what))
     else:
         reply = _run(program.verify(_load(config), what))
-    show(reply)
+    show(reply, as_json=as_json)
     if reply.tone is not Tone.DONE:
         raise typer.Exit(1)
 

@@ -1,5 +1,7 @@
 """Any `Reply` as a message, within Slack's limits; what doesn't fit is counted, never silently dropped."""
 
+import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from bot.slack.blocks import elements
@@ -41,6 +43,10 @@ CELLS_BUDGET = 9_000
 """Characters of a table's cells; Slack refuses a message whose blocks hold much more than this in sum."""
 
 
+MESSAGE_BUDGET = 12_000
+"""Characters of all blocks in sum: `msg_blocks_too_long` was seen at about 13,200."""
+
+
 def reply_message(reply: Reply, setup: Setup) -> Message:
     """An answer as blocks, and its files."""
     title = f"{_MARKS[reply.tone]}{reply.title}"
@@ -51,11 +57,29 @@ def reply_message(reply: Reply, setup: Setup) -> Message:
             files.append(File(part.name, part.text))
             continue
         blocks += _part(part, setup, place)
-    if len(blocks) > BLOCKS_IN_MESSAGE:
-        left = len(blocks) - BLOCKS_IN_MESSAGE + 1
-        blocks = [*blocks[: BLOCKS_IN_MESSAGE - 1], context(f"… {left} more parts did not fit")]
+    fits = _fitting(blocks)
+    if fits < len(blocks):
+        blocks = [*blocks[:fits], context(f"… {len(blocks) - fits} more parts did not fit")]
     first = next((p.text for p in reply.parts if isinstance(p, Paragraph)), "")
     return Message(escaped(f"{title} {first}", 2_000), tuple(blocks), files=tuple(files))
+
+
+def _fitting(blocks: Sequence[Block]) -> int:
+    """How many of the blocks one message can hold, with a line more that counts the others."""
+    weights = list(itertools.accumulate(_weight(block) for block in blocks))
+    fits = sum(1 for weight in weights if weight <= MESSAGE_BUDGET)
+    return fits if fits == len(blocks) <= BLOCKS_IN_MESSAGE else min(fits, BLOCKS_IN_MESSAGE - 1)
+
+
+def _weight(value: Any) -> int:
+    """The characters that a block shows, and the addresses behind them."""
+    match value:
+        case dict():
+            return sum(len(v) if k in {"text", "url"} and isinstance(v, str) else _weight(v) for k, v in value.items())
+        case list():
+            return sum(_weight(item) for item in value)
+        case _:
+            return 0
 
 
 def _part(part: Part, setup: Setup, place: int) -> list[Block]:  # noqa: C901 - one case a part
