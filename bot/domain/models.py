@@ -192,3 +192,8 @@ class Change:
     version: str = ""
     url: str = ""
     integration: str = ""
+
+    @property
+    def told(self) -> str:
+        """What and by whom, once: many systems name the person in their own sentence."""
+        return self.text if not self.by or self.by in self.text else f"{self.text} by {self.by}"

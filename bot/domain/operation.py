@@ -184,7 +184,7 @@ class Plan:
             "why": self.target_why,
         }
         text = json.dumps(relied_on, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _seen(observation: Observation | None) -> object:

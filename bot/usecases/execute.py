@@ -200,7 +200,7 @@ class Executor:
         operation = operate.get(tx, number)
         if operation.state is not OperationState.EXECUTING:
             return
-        after = move(operation, OperationState.IN_DOUBT, outcome=f"In doubt: {result.text}")
+        after = move(operation, OperationState.IN_DOUBT, outcome=result.text)
         tx.operations.save(after, expected=OperationState.EXECUTING)
         _record(tx, after, Kind.IN_DOUBT, f"{operation.ref}: {result.text} It is looked at, never repeated blindly.")
         operate.show(tx, self._setup, after, Lane.ACKNOWLEDGEMENT)

@@ -92,7 +92,7 @@ def changes(tx: Transaction, setup: Setup, model: str) -> Reply:
     found = tx.changes.of(model, tx.now - window)[:SHOWN]
     if not found:
         return say(f"Nothing is known to have changed about {model} in the last {spoken(window)}.")
-    items = tuple(f"{_ago(tx.now, c.at)}: {c.text}{f' by {c.by}' if c.by else ''}" for c in found)
+    items = tuple(f"{_ago(tx.now, c.at)}: {c.told}" for c in found)
     return Reply(f"What changed about {model}", parts=(Bullets(items),))
 
 

@@ -4,7 +4,7 @@ All texts in it are plain text, never markup: whoever renders escapes them. A pe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -161,4 +161,5 @@ def to_json(reply: Reply) -> str:
 
 def from_json(text: str) -> Reply:
     """The reverse of `to_json`."""
-    return _JSON.validate_json(text)
+    reply = _JSON.validate_json(text)
+    return replace(reply, parts=tuple(reply.parts))

@@ -10,6 +10,7 @@ from bot.domain.incident import Incident
 from bot.domain.models import Change
 from bot.domain.operation import Operation
 from bot.domain.people import Person
+from bot.domain.routing import Assignment, Phase, letters
 from bot.domain.runbook import Runbook
 from bot.domain.timeline import Entry
 from bot.ports.store import Transaction
@@ -18,10 +19,14 @@ from bot.usecases.setup import Setup
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A person with the reason for being named."""
+    """A person with the reason for being named: `why` whole, `short` for a card."""
 
     person: Person
     why: str
+    short: str = ""
+    """`DevOps/MLOps engineer AR`: the role, and its letters in the incident's phase."""
+    group: str = ""
+    """The Slack user group that is mentioned in the place of this person, if the role has one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,6 @@ class IncidentView:
     can_roll_back: bool
     """Whether the model has a binding with a registry pointer: else the button is not drawn."""
     can_retrain: bool
-    waiting_posts: int
-    """Updates that wait for Slack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
     return IncidentView(
         incident=incident,
         now=tx.now,
-        accountable=Named(setup.person(route.accountable.person), route.accountable.why) if route.accountable else None,
-        responsible=tuple({a.person: Named(setup.person(a.person), a.why) for a in route.responsible}.values()),
+        accountable=named(setup, route.accountable, route.phase) if route.accountable else None,
+        responsible=tuple({a.person: named(setup, a, route.phase) for a in route.responsible}.values()),
         acknowledged_by=setup.name(incident.acknowledged_by) if incident.acknowledged_by else "",
         assignee=setup.name(incident.assignee) if incident.assignee else "",
         alerts=tuple(tx.episodes.alerts_of(number, limit=20)),
@@ -93,8 +96,15 @@ def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
         operations=tuple(tx.operations.newest(limit=10, incident=number)),
         can_roll_back=binding is not None and binding.pointer is not None,
         can_retrain=False,
-        waiting_posts=tx.posts.waiting(),
     )
+
+
+def named(setup: Setup, assignment: Assignment, phase: Phase) -> Named:
+    """Somebody of a route, with the role and its letters as the table has them."""
+    cell = setup.table.cells.get(phase, {}).get(assignment.role, frozenset({assignment.letter}))
+    short = f"{assignment.role.label} {letters(cell)}"
+    group = setup.user_groups.get(assignment.role, "")
+    return Named(setup.person(assignment.person), assignment.why, short, group)
 
 
 def operation_view(tx: Transaction, setup: Setup, number: int) -> OperationView:

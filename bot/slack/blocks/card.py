@@ -1,10 +1,12 @@
 """The incident's card: what somebody woken at 03:10 must see on a phone without scrolling, most important first."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.domain.alert import Alert, Direction, Reading
 from bot.domain.incident import Incident, Status
 from bot.domain.metrics import spoken
+from bot.domain.models import Change
 from bot.domain.operation import Operation, OperationState
 from bot.domain.routing import NO_RULE
 from bot.domain.severity import Severity
@@ -16,6 +18,7 @@ from bot.slack.blocks.text import (
     clean,
     context,
     escaped,
+    group_mention,
     header,
     link,
     mention,
@@ -37,17 +40,17 @@ CHANGES_SHOWN = 3
 def card(view: IncidentView) -> Message:
     """The card of an incident, complete; it replaces what was shown before."""
     incident = view.incident
-    blocks: list[Block] = [header(_headline(incident)), rich(section(*_facts(view)), section(*_people(view)))]
-    blocks += _operations(view.operations)
-    blocks += _runbook(view)
+    blocks: list[Block] = [header(_headline(incident)), rich(section(*_facts(view)))]
     blocks += _changes(view)
+    blocks += _operations(view.operations)
+    blocks += _next(view)
+    blocks.append(rich(section(*_people(view))))
+    blocks += _runbook(view)
     blocks.append(_small_print(view))
-    blocks += _buttons(view)
-    ref = incident.ref
     return Message(
         text=escaped(f"{_headline(incident)}: {_status(incident)}", 300),
         blocks=tuple(blocks),
-        metadata=Metadata(INCIDENT_EVENT, {"incident": ref, "revision": incident.revision}),
+        metadata=Metadata(INCIDENT_EVENT, {"incident": incident.ref, "revision": incident.revision}),
     )
 
 
@@ -67,23 +70,32 @@ def _status(incident: Incident) -> str:
 
 
 def _facts(view: IncidentView) -> list[Element]:
+    """One fact a line, so that nothing wraps on a phone."""
     incident = view.incident
     line: list[Element] = [text("Status ", bold=True), text(_status(incident))]
     if incident.status is Status.ACKNOWLEDGED and view.acknowledged_by:
         line.append(text(f" by {view.acknowledged_by}", limit=100))
+    elif incident.status is Status.OPEN:
+        line.append(text(", nobody has acknowledged it yet"))
     if view.assignee and incident.status.live and view.assignee != view.acknowledged_by:
         line.append(text(f", with {view.assignee}", limit=100))
     line += [text("\nModel ", bold=True), *_model(incident)]
     if incident.reading is not None:
         line += [text("\nMetric ", bold=True), text(reading_text(incident.reading), limit=200)]
     line += _drift(view.alerts)
-    line += [text("\nSince ", bold=True), moment(incident.started_at), text(f" ({_lasted(view)})")]
-    line += [text("\nPhase ", bold=True), text(incident.route.phase.value)]
-    if incident.route.rule == NO_RULE:
-        line.append(text(" (no routing rule matched)"))
+    line += [text("\nSince ", bold=True), *_since(incident)]
     if incident.summary and incident.summary != incident.title:
         line += [text("\n"), text(clean(incident.summary, 300, one_line=True), italic=True)]
+    if incident.url:
+        line += [text("\n"), link("The alert at its source", incident.url)]
     return line
+
+
+def _since(incident: Incident) -> list[Element]:
+    """Slack itself keeps "… ago" true: a card is only edited when something happens."""
+    if incident.resolved_at is not None and not incident.status.live:
+        return [moment(incident.started_at), text(f", {_lasted(incident)}")]
+    return [moment(incident.started_at, "{date_short_pretty} {time}, {ago}")]
 
 
 def _model(incident: Incident) -> list[Element]:
@@ -121,37 +133,43 @@ def _drift(alerts: Sequence[Alert]) -> list[Element]:
     return [text("\nDrift ", bold=True), text(f"{drift.kind.value} by {drift.method}: {names}{more}{size}", limit=300)]
 
 
-def _lasted(view: IncidentView) -> str:
-    incident = view.incident
-    if incident.resolved_at is not None and not incident.status.live:
-        return f"lasted {spoken(incident.resolved_at - incident.started_at)}"
-    # A card is only edited when something happens: a growing age would be wrong a minute later.
-    return f"{spoken(view.now - incident.started_at)} before this update"
+def _lasted(incident: Incident) -> str:
+    if incident.resolved_at is None:
+        return "is not over"
+    return f"lasted {spoken(incident.resolved_at - incident.started_at)}"
 
 
 # ---------------------------------------------------------------- who
 
 
 def _people(view: IncidentView) -> list[Element]:
-    line: list[Element] = [text("Responsible ", bold=True)]
+    """Who does what, and why it is them."""
+    route = view.incident.route
+    why = "no routing rule matched" if route.rule == NO_RULE else clean(route.why, 120, one_line=True)
+    line = [text("Phase ", bold=True), text(f"{route.phase.value} ({why})"), text("\nResponsible ", bold=True)]
     if not view.responsible:
         line.append(text("nobody is configured, so nobody was paged"))
-    for place, named in enumerate(view.responsible):
-        if place:
-            line.append(text(", "))
-        line += [mention(named.person), text(f" ({_short(named)})", limit=100)]
+    mentioned: set[str] = set()
+    for named in view.responsible:
+        whom = group_mention(named.group) if named.group else mention(named.person)
+        if str(whom) in mentioned:
+            continue
+        line += [text("; ")] if mentioned else []
+        line += [whom, text(f" · {_short(named)}", limit=120)]
+        mentioned.add(str(whom))
     line.append(text("\nAccountable ", bold=True))
     if view.accountable is None:
-        line.append(text("nobody is configured"))
+        line.append(text("nobody is configured, so nothing can be approved"))
     else:
         # Named, not mentioned: the Accountable is only woken when nobody acknowledges.
-        line.append(text(f"{view.accountable.person.name} ({_short(view.accountable)})", limit=200))
+        why = f"{_short(view.accountable)} for {route.phase.value}"
+        line.append(text(f"{view.accountable.person.name} · {why}", limit=200))
     return line
 
 
 def _short(named: Named) -> str:
-    """The role out of a reason like `ML engineer is Responsible for …`; the whole stands in /mlops who."""
-    return clean(named.why.split(" is ", 1)[0], 60, one_line=True)
+    """The whole reason, with files and lines, stands in /mlops who."""
+    return clean(named.short or named.why, 100, one_line=True)
 
 
 # ---------------------------------------------------------------- what now
@@ -183,60 +201,73 @@ def _runbook(view: IncidentView) -> list[Block]:
     runbook = view.runbook
     if runbook is None:
         return [rich(section(text("Runbook ", bold=True), text("none fits; see /mlops runbook")))]
-    steps = [[text(step.text, limit=200)] for step in runbook.steps[:STEPS_SHOWN]]
-    more = len(runbook.steps) - len(steps)
-    title = f"{runbook.title}{f', first {len(steps)} of {len(runbook.steps)} steps' if more > 0 else ''}"
-    return [rich(section(text("Runbook ", bold=True), text(title, limit=150)), bullets(steps, ordered=True))]
+    done = view.incident.status is not Status.OPEN
+    ahead = [step for step in runbook.steps if not (done and step.command.startswith("/mlops ack"))]
+    steps = [[text(step.text, limit=200)] for step in ahead[:STEPS_SHOWN]]
+    more = len(ahead) - len(steps)
+    title = f"{runbook.title}{f', the next {len(steps)} of {len(runbook.steps)} steps' if more > 0 else ''}"
+    shown = rich(section(text("Runbook ", bold=True), text(title, limit=150)), bullets(steps, ordered=True))
+    ref = view.incident.ref
+    return [shown, buttons.row([Button("Runbook", buttons.RUNBOOK, ref)], f"runbook-{view.incident.number}")]
 
 
 def _changes(view: IncidentView) -> list[Block]:
-    if view.incident.model is None or not view.incident.status.live:
+    incident = view.incident
+    if incident.model is None or not incident.status.live:
         return []
     if not view.changes:
-        return [rich(section(text("What changed ", bold=True), text("nothing known in the window")))]
+        return [rich(section(text("What changed ", bold=True), text("nothing that the bot knows of")))]
     rows = [
         [
-            text(clean(change.text, 150, one_line=True)),
-            text(f", {spoken(view.now - change.at)} before this update"),
-            text(f", by {clean(change.by, 60, one_line=True)}" if change.by else ""),
+            text(clean(change.told, 150, one_line=True)),
+            text(" · "),
+            moment(change.at, "{ago}"),
+            text(f", {_relative(change, incident)}"),
         ]
         for change in view.changes[:CHANGES_SHOWN]
     ]
-    return [rich(section(text("What changed", bold=True)), bullets([[e for e in r if e["text"] != "–"] for r in rows]))]
+    return [rich(section(text("What changed", bold=True)), bullets(rows))]
+
+
+def _relative(change: Change, incident: Incident) -> str:
+    """What a person looks for first: whether it was shortly before."""
+    if change.at <= incident.started_at:
+        return f"{spoken(incident.started_at - change.at)} before it began"
+    return f"{spoken(change.at - incident.started_at)} after it began"
 
 
 def _small_print(view: IncidentView) -> Block:
     incident = view.incident
     count = f"{incident.alerts_seen} alert{'s' if incident.alerts_seen != 1 else ''}, {incident.alerts_firing} firing"
-    parts = [f"{incident.ref} · {count} · from {clean(incident.source, 40, one_line=True)}"]
+    source = clean(incident.source, 40, one_line=True)
+    parts = [incident.ref, "declared by a person" if source == "declared" else f"{count} · from {source}"]
     if incident.reopened:
         parts.append(f"reopened {incident.reopened} ×")
-    if view.waiting_posts > 1:
-        parts.append(f"{view.waiting_posts} updates waiting for Slack")
+    parts.append(f"severity: {clean(incident.severity_why, 80, one_line=True)}")
     return context(" · ".join(parts))
 
 
-def _buttons(view: IncidentView) -> list[Block]:
-    """At most two in the first row: what is to be done next. Looking things up is in the second."""
+def _next(view: IncidentView) -> list[Block]:
+    """What is to be done next, at most two; what is only looked up has its own place."""
     incident = view.incident
-    first: list[Button] = []
+    pressed: list[Button] = []
     if incident.status is Status.OPEN:
-        first.append(Button("Acknowledge", buttons.ACKNOWLEDGE, incident.ref, "primary"))
+        pressed.append(Button("Acknowledge", buttons.ACKNOWLEDGE, incident.ref, "primary"))
     if incident.status.live and view.can_roll_back and not _going_on(view.operations):
-        first.append(
+        pressed.append(
             Button(
-                "Roll back", buttons.ROLL_BACK, incident.ref, "" if first else "danger",
+                "Roll back", buttons.ROLL_BACK, incident.ref, "" if pressed else "danger",
                 confirm="A plan is made and shown. Nothing is changed before somebody else approves it.",
             )
         )  # fmt: skip
     resolvable = incident.status in {Status.ACKNOWLEDGED, Status.MITIGATED} or not incident.confirmed
-    if resolvable and len(first) < 2:
-        first.append(Button("Resolve", buttons.RESOLVE, incident.ref, "" if first else "primary"))
-    rows = [buttons.row(first, f"first-{incident.number}")] if first else []
-    second = [Button("Runbook", buttons.RUNBOOK, incident.ref)] if incident.status.live and view.runbook else []
-    if second:
-        rows.append(buttons.row(second, f"second-{incident.number}"))
-    return rows
+    if resolvable and len(pressed) < 2:
+        sure = "You say that the service is back to normal. Who is Informed gets a summary."
+        pressed.append(Button("Resolve", buttons.RESOLVE, incident.ref, "" if pressed else "primary", confirm=sure))
+    if incident.status is Status.MITIGATED:
+        # Users are well again: what comes next is the end of it, not another change.
+        pressed = [replace(b, style="primary" if b.action == buttons.RESOLVE else "") for b in reversed(pressed)]
+    return [buttons.row(pressed, f"next-{incident.number}")] if pressed else []
 
 
 def _going_on(operations: Sequence[Operation]) -> bool:
@@ -244,28 +275,27 @@ def _going_on(operations: Sequence[Operation]) -> bool:
 
 
 def page(view: IncidentView, why: str, card_link: str) -> Message:
-    """A direct message to somebody who is paged: what, where, why you, and the one button."""
+    """A direct message to somebody who is paged: what, why you, and the one button."""
     incident = view.incident
     blocks: list[Block] = [
         header(_headline(incident)),
         rich(section(*_facts(view)), section(text("Why you: ", bold=True), text(why, limit=400))),
+        *_changes(view),
     ]
-    if card_link:
-        blocks.append(rich(section(link("Open its card", card_link))))
     if incident.status is Status.OPEN:
-        blocks.append(
-            buttons.row(
-                [Button("Acknowledge", buttons.ACKNOWLEDGE, incident.ref, "primary")], f"page-{incident.number}"
-            )
-        )
-    return Message(escaped(f"You are paged: {_headline(incident)}: {_status(incident)}", 300), tuple(blocks))
+        pressed = Button("Acknowledge", buttons.ACKNOWLEDGE, incident.ref, "primary")
+        blocks.append(buttons.row([pressed], f"page-{incident.number}"))
+    if card_link:
+        blocks.append(rich(section(link("Its card, with the runbook and all buttons", card_link))))
+    called = "You are paged" if incident.status is Status.OPEN else "You were paged"
+    return Message(escaped(f"{called}: {_headline(incident)}: {_status(incident)}", 300), tuple(blocks))
 
 
 def summary(view: IncidentView, card_link: str) -> Message:
     """What who is Informed gets when it is over."""
     incident = view.incident
     done = [o for o in view.operations if o.state is OperationState.SUCCEEDED]
-    line = [text(f"{incident.title} is {_status(incident)}", bold=True, limit=250), text(f"; it {_lasted(view)}.")]
+    line = [text(f"{incident.title} is {_status(incident)}", bold=True, limit=250), text(f"; it {_lasted(incident)}.")]
     if done:
         line.append(text(f" {operation_line(done[0])}.", limit=300))
     blocks: list[Block] = [rich(section(*line))]

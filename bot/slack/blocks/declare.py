@@ -22,7 +22,8 @@ def modal(models: Sequence[str], place: str, title: str = "") -> dict[str, Any]:
     if title:
         first["initial_value"] = clean(title, 200, one_line=True)
     none = _option("not known", NO_MODEL)
-    options = [none, *(_option(model, model) for model in models[:99] if len(model) <= 75)]
+    named = [model for model in models if len(model) <= 75 and clean(model, 75, one_line=True)]
+    options = [none, *(_option(model, model) for model in named[:99])]
     severities = [_option(f"{s.value}: {s.meaning}", s.value) for s in Severity]
     return {
         "type": "modal",

@@ -13,7 +13,7 @@ def button(pressed: Button) -> dict[str, Any]:
     element: dict[str, Any] = {
         "type": "button",
         "action_id": pressed.action,
-        "text": {"type": "plain_text", "text": clean(pressed.text, BUTTON_TEXT, one_line=True), "emoji": False},
+        "text": {"type": "plain_text", "text": clean(pressed.text, BUTTON_TEXT, one_line=True) or "–", "emoji": False},
         "value": pressed.value,
     }
     if pressed.style:

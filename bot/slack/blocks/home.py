@@ -16,7 +16,14 @@ def home(incidents: Sequence[Incident], waiting: Sequence[Operation]) -> dict[st
     """The view of App Home."""
     blocks: list[Block] = [header("Waiting for you")]
     for operation in waiting[:10]:
-        blocks.append(rich(section(text(f"{operation.ref} ", bold=True), text(operation_line(operation), limit=300))))
+        blocks.append(
+            rich(
+                section(
+                    text(f"{operation.ref} · {operation.model} ", bold=True, limit=150),
+                    text(operation_line(operation), limit=300),
+                )
+            )
+        )
         blocks.append(
             elements.row(
                 [

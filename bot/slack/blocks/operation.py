@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from bot.domain.models import Propagation
 from bot.domain.operation import CheckResult, Operation, OperationState, Stage
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import Block, Message
@@ -12,6 +13,7 @@ from bot.slack.blocks.text import (
     context,
     escaped,
     header,
+    link,
     mention,
     moment,
     preformatted,
@@ -32,6 +34,13 @@ _FACES: Mapping[OperationState, str] = {
     OperationState.STALE: "⚠️", OperationState.IN_DOUBT: "⚠️", OperationState.INCONCLUSIVE: "⚠️",
     OperationState.FAILED: "❌", OperationState.UNDOING: "↩️", OperationState.UNDONE: "↩️",
 }  # fmt: skip
+_NEVER_BEGUN = {OperationState.REJECTED, OperationState.EXPIRED, OperationState.CANCELLED}
+_FOLLOWS: Mapping[str, str] = {
+    Propagation.WATCH.value: "serving follows the registry by itself",
+    Propagation.RESTART.value: "serving is restarted",
+    Propagation.REDEPLOY.value: "serving is deployed anew",
+    Propagation.NONE.value: "nothing that serves it is known",
+}
 METRICS_SHOWN = 6
 
 
@@ -41,23 +50,23 @@ def operation(view: OperationView) -> Message:
     blocks: list[Block] = [header(_headline(op)), rich(section(*_state(view)))]
     if op.state is OperationState.AWAITING_APPROVAL:
         blocks += _plan(view)
-        blocks.append(_decisions(op, "decide"))
+        blocks.append(_decisions(view, Button("Cancel", buttons.CANCEL, op.ref)))
     else:
-        blocks.append(rich(bullets(_stages(op))))
-        blocks += _calls(op)
+        blocks += _course(op)
     blocks.append(_small_print(view))
     return Message(escaped(f"{_headline(op)}: {op.state.value}", 300), tuple(blocks))
 
 
 def ask(view: OperationView, card_link: str) -> Message:
-    """A direct message to somebody who may approve it: the same plan, the same buttons."""
-    del card_link
+    """A direct message to somebody who may approve it: the same plan, and where people talk about it."""
     op = view.operation
-    message = operation(view)
-    first = (
-        f"Your approval is wanted: {_headline(op)}" if op.state is OperationState.AWAITING_APPROVAL else message.text
-    )
-    return Message(escaped(first, 300), message.blocks)
+    if op.state is not OperationState.AWAITING_APPROVAL:
+        return operation(view)
+    blocks: list[Block] = [header(_headline(op)), rich(section(*_state(view))), *_plan(view), _decisions(view)]
+    if card_link:
+        blocks.append(rich(section(link("The incident's card and thread", card_link))))
+    blocks.append(_small_print(view))
+    return Message(escaped(f"Your approval is wanted: {_headline(op)}", 300), tuple(blocks))
 
 
 def _headline(op: Operation) -> str:
@@ -107,7 +116,7 @@ def _plan(view: OperationView) -> list[Block]:
     if plan.cannot:
         rows = [[text(sentence, limit=300)] for sentence in plan.cannot[:4]]
         blocks.append(rich(section(text("What can't be guaranteed", bold=True)), bullets(rows)))
-    blocks.append(rich(section(text("The way back: ", bold=True), text(plan.undo, limit=300))))
+    blocks.append(rich(section(text("If it was wrong: ", bold=True), text(plan.undo, limit=300))))
     return [block for block in blocks if block]
 
 
@@ -151,21 +160,32 @@ def _stages(op: Operation) -> list[list[Element]]:
     return rows
 
 
-def _decisions(op: Operation, block: str) -> Block:
-    version = op.plan.target.version
-    sure = f"{op.plan.model} goes from version {op.plan.now.version} to version {version}, now."
-    return buttons.row(
-        [
-            Button("Approve", buttons.APPROVE, op.ref, "primary", confirm=sure),
-            Button("Reject", buttons.REJECT, op.ref),
-            Button("Cancel", buttons.CANCEL, op.ref),
-        ],
-        f"{block}-{op.number}",
-    )
+def _course(op: Operation) -> list[Block]:
+    """How far it came; of what never began there is nothing to show."""
+    if op.state in _NEVER_BEGUN:
+        return []
+    blocks = [rich(bullets(_stages(op))), *_calls(op)]
+    return [*blocks, _give_up(op)] if op.state is OperationState.IN_DOUBT else blocks
+
+
+def _decisions(view: OperationView, *more: Button) -> Block:
+    """Approve and reject are only drawn where somebody may press them."""
+    op = view.operation
+    sure = f"{op.plan.model} goes from version {op.plan.now.version} to version {op.plan.target.version}, now."
+    pressed = list(more)
+    if view.approvers:
+        yes = Button("Approve", buttons.APPROVE, op.ref, "primary", confirm=sure)
+        pressed = [yes, Button("Reject", buttons.REJECT, op.ref), *more]
+    return buttons.row(pressed, f"decide-{op.number}")
+
+
+def _give_up(op: Operation) -> Block:
+    sure = "Look at the registry first. The bot stops looking, and the model is free for another operation."
+    return buttons.row([Button("Cancel", buttons.CANCEL, op.ref, "danger", confirm=sure)], f"doubt-{op.number}")
 
 
 def _small_print(view: OperationView) -> Block:
     op = view.operation
     about = f" · about {view.incident.ref}" if view.incident else ""
     joined = f" · {len(op.joined_by)} more asked for it" if op.joined_by else ""
-    return context(f"{op.ref}{about}{joined} · plan {op.plan.digest[:12]} · follows by: {op.plan.propagation}")
+    return context(f"{op.ref}{about}{joined} · plan {op.plan.digest[:12]} · {_FOLLOWS.get(op.plan.propagation, '')}")

@@ -4,6 +4,7 @@ Rich-text elements are shown literally: `<!channel>`, `*bold*` and `<http://…|
 the fallback text of a message is parsed by Slack, so it is escaped.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
@@ -56,6 +57,13 @@ def mention(person: Person) -> Element:
     if person.slack_id:
         return {"type": "user", "user_id": person.slack_id}
     return text(person.name, bold=True, limit=80)
+
+
+def group_mention(group: str) -> Element:
+    """A user group that should be notified; one that is only known by its handle is named."""
+    if re.fullmatch(r"S[A-Z0-9]{5,}", group):
+        return {"type": "usergroup", "usergroup_id": group}
+    return text(f"@{group.lstrip('@')}", bold=True, limit=80)
 
 
 def moment(at: datetime, form: str = "{date_short_pretty} {time}") -> Element:

@@ -1,0 +1,266 @@
+"""What is shown in the main states, made of fixed values: for golden files, and to change one thing at a time."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift, Reading
+from bot.domain.incident import Incident, Status
+from bot.domain.models import Change, Evidence, Observation
+from bot.domain.operation import Call, Check, CheckResult, Live, Operation, OperationKind, OperationState, Plan, Stage
+from bot.domain.routing import NO_RULE, Phase, PhaseChoice
+from bot.domain.severity import Severity
+from bot.slack.blocks import card as cards
+from bot.slack.blocks import declare
+from bot.slack.blocks import operation as operations
+from bot.slack.blocks.home import home
+from bot.slack.blocks.message import Message
+from bot.slack.blocks.replies import reply_message
+from bot.usecases.reply import (
+    Attachment,
+    Bullets,
+    Button,
+    Buttons,
+    Code,
+    Facts,
+    Heading,
+    Link,
+    Mentions,
+    Paragraph,
+    Reply,
+    Table,
+    Tone,
+)
+from bot.usecases.setup import Setup
+from bot.usecases.views import IncidentView, Named, OperationView, named
+from tests.fakes.systems import model_version
+from tests.usecases.world import DEVI, FRAUD, MIKA, a_setup
+
+NOW = datetime(2026, 11, 23, 3, 10, tzinfo=UTC)
+SETUP: Setup = a_setup()
+LINK = "https://example.slack.com/archives/C0INCIDENT/p1700000000000100"
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+# ---------------------------------------------------------------- incidents
+
+
+def an_incident(status: Status = Status.OPEN, phase: Phase = Phase.DEPLOYMENT, **more: object) -> Incident:
+    route = SETUP.route_for(PhaseChoice(phase, "deployment", "“ErrorRate” in ModelErrorRateHigh"), FRAUD)
+    values: dict[str, Any] = {
+        "number": 42, "title": f"ModelErrorRateHigh on {FRAUD}", "status": status, "severity": Severity.SEV2,
+        "severity_why": "label severity=high", "route": route, "model": FRAUD, "version": "3",
+        "environment": "production", "feature": None, "subject_why": "label model", "source": "alertmanager",
+        "opened_at": NOW - minutes(1), "started_at": NOW - minutes(2), "reading": Reading("error ratio", 0.31, 0.05),
+        "summary": "31 % of the requests of the last 5 minutes failed", "runbook": "bad-deploy", "alerts_firing": 1,
+        "alerts_seen": 1, **more,
+    }  # fmt: skip
+    return Incident(**values)
+
+
+def an_incident_view(incident: Incident | None = None, setup: Setup = SETUP, **more: object) -> IncidentView:
+    incident = incident or an_incident()
+    route = incident.route
+    values: dict[str, Any] = {
+        "incident": incident, "now": NOW,
+        "accountable": named(setup, route.accountable, route.phase) if route.accountable else None,
+        "responsible": tuple(named(setup, a, route.phase) for a in route.responsible),
+        "acknowledged_by": setup.name(incident.acknowledged_by) if incident.acknowledged_by else "",
+        "assignee": setup.name(incident.assignee) if incident.assignee else "", "alerts": (),
+        "changes": (Change(FRAUD, "promotion", "version 3 promoted", NOW - minutes(42), "Mika Laine", "3"),),
+        "runbook": next(r for r in setup.runbooks if r.slug == "bad-deploy"), "operations": (),
+        "can_roll_back": True, "can_retrain": False, **more,
+    }  # fmt: skip
+    return IncidentView(**values)
+
+
+def acknowledged(**more: object) -> Incident:
+    return an_incident(Status.ACKNOWLEDGED, acknowledged_by="mika", assignee="mika", acknowledged_at=NOW, **more)
+
+
+def resolved(**more: object) -> Incident:
+    values: dict[str, object] = {
+        "acknowledged_by": "mika", "assignee": "mika", "resolved_at": NOW + minutes(21), "alerts_firing": 0, **more,
+    }  # fmt: skip
+    return an_incident(Status.RESOLVED, **values)
+
+
+def drift_alert() -> Alert:
+    features = tuple(FeatureDrift(name, score, 0.2, score > 0.2) for name, score in
+                     (("amount", 0.41), ("country", 0.33), ("hour", 0.29), ("device", 0.22), ("age", 0.01)))  # fmt: skip
+    drift = Drift(DriftKind.DATA, "psi", 0.31, 0.2, Direction.ABOVE, features, 120_000)
+    return Alert("cloudevents", "", "f", "data drift", AlertStatus.FIRING, NOW, drift=drift)
+
+
+# ---------------------------------------------------------------- operations
+
+
+def a_plan(**more: object) -> Plan:
+    current, target = (model_version(FRAUD, number, NOW, auc=auc) for number, auc in (("3", 0.94), ("2", 0.93)))
+    values: dict[str, Any] = {
+        "kind": OperationKind.ROLLBACK, "model": FRAUD, "environment": "production",
+        "now": Live("3", Observation("3", Evidence.REGISTRY, NOW), Observation("3", Evidence.ANSWER, NOW)),
+        "target": target, "current": current,
+        "target_why": "the previous good version: live from 2026-10-14 03:10 to 2026-11-23 02:28 UTC (39 d 23 h), "
+        "unknown (ledger)",
+        "checks": (
+            Check("version is ready", CheckResult.PASS, "the registry says ready"),
+            Check("artefact is there", CheckResult.PASS, "its description was fetched just now"),
+            Check("was live and healthy before", CheckResult.PASS, "live from 2026-10-14 to 2026-11-23"),
+            Check("callers can use it unchanged", CheckResult.PASS, "same inputs and outputs"),
+            Check("serving: fraud", CheckResult.WARN, "it answers with version 2, the registry points at 3"),
+        ),
+        "calls": (Call("mlflow", "POST", "http://mlflow.example/api/2.0/mlflow/registered-models/alias",
+                       '{"name": "fraud-detector", "alias": "champion", "version": "2"}'),),
+        "signature_diff": None, "propagation": "watch",
+        "cannot": ("MLflow has no compare-and-set: a change by somebody else in the same instant can't be noticed.",),
+        "undo": "The same way back: champion → version 3.", "made_at": NOW, "expires_at": NOW + minutes(10), **more,
+    }  # fmt: skip
+    return Plan(**values)
+
+
+def an_operation(state: OperationState = OperationState.AWAITING_APPROVAL, **more: object) -> Operation:
+    route = SETUP.route_for(PhaseChoice(Phase.DEPLOYMENT, "operation", "a rollback belongs to Deployment"), FRAUD)
+    values: dict[str, Any] = {
+        "number": 17, "kind": OperationKind.ROLLBACK, "model": FRAUD, "environment": "production", "state": state,
+        "plan": a_plan(), "route": route, "requested_by": "mika", "requested_at": NOW,
+        "reason": f"INC-42: ModelErrorRateHigh on {FRAUD}", "incident": 42, **more,
+    }  # fmt: skip
+    return Operation(**values)
+
+
+def an_operation_view(operation: Operation | None = None, **more: object) -> OperationView:
+    operation = operation or an_operation()
+    values: dict[str, Any] = {
+        "operation": operation, "now": NOW, "requester": MIKA,
+        "decided_by": SETUP.name(operation.decided_by) if operation.decided_by else "",
+        "approvers": (Named(DEVI, "DevOps/MLOps engineer is Accountable for Deployment (raci.yaml:47)"),),
+        "incident": an_incident(), **more,
+    }  # fmt: skip
+    return OperationView(**values)
+
+
+def decided(state: OperationState, **more: object) -> Operation:
+    return an_operation(state, decided_by="devi", decided_at=NOW + minutes(1), **more)
+
+
+SUCCEEDED = decided(
+    OperationState.SUCCEEDED, stage=Stage.SERVING_CONFIRMED, outcome="Serving confirmed: version 2 answers.",
+    finished_at=NOW + minutes(2),
+)  # fmt: skip
+IN_DOUBT = decided(
+    OperationState.IN_DOUBT,
+    outcome="In doubt: moving alias champion of fraud-detector in mlflow from version 3 to version 2: sent, not "
+    "confirmed, and not seen.",
+)
+INCONCLUSIVE = decided(
+    OperationState.INCONCLUSIVE, stage=Stage.REGISTRY_CHANGED, finished_at=NOW + minutes(3),
+    outcome="The registry was changed; that version 2 serves is not confirmed: fraud answers with version 3.",
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- replies
+
+EVERYTHING = Reply(
+    "Everything that a reply can hold",
+    Tone.INFO,
+    (
+        Heading("A heading"), Paragraph("A paragraph\nof two lines"), Facts((("Name", "value"), ("Other", "thing"))),
+        Bullets(("first", "second")), Bullets(("one", "two"), ordered=True),
+        Table(("Id", "What"), (("OP-1", "rollback"), ("OP-2", "rollback"))), Code("/mlops help"),
+        Link("Its page", "https://example.com/INC-42"), Mentions("Who may:", ("devi", "dana")),
+        Buttons((Button("Approve", "operation.approve", "OP-17", "primary", "Sure?"),)),
+        Attachment("INC-42.md", "text/markdown", "# INC-42"),
+    ),
+)  # fmt: skip
+REFUSED = Reply(
+    "OP-17 was not approved.", Tone.REFUSED,
+    (Paragraph("You asked for it, so somebody else must approve it."), Paragraph("Nothing was changed."),
+     Mentions("Who may:", ("devi",))),
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------- all of them
+
+MESSAGES: Mapping[str, Callable[[], Message]] = {
+    "card_open": lambda: cards.card(an_incident_view()),
+    "card_acknowledged": lambda: cards.card(an_incident_view(acknowledged(), operations=(an_operation(),))),
+    "card_mitigated": lambda: cards.card(
+        an_incident_view(replace(acknowledged(), status=Status.MITIGATED), operations=(SUCCEEDED,))
+    ),
+    "card_resolved": lambda: cards.card(an_incident_view(resolved(), operations=(SUCCEEDED,))),
+    "card_unconfirmed": lambda: cards.card(an_incident_view(resolved(confirmed=False))),
+    "card_drift": lambda: cards.card(
+        an_incident_view(
+            an_incident(
+                phase=Phase.RETRAINING,
+                title=f"data drift on {FRAUD}",
+                feature="amount",
+                reading=Reading("psi", 0.31, 0.2),
+                source="cloudevents",
+            ),
+            alerts=(drift_alert(),),
+        )
+    ),
+    "card_unknown_model": lambda: cards.card(
+        an_incident_view(
+            an_incident(
+                model=None,
+                version=None,
+                environment=None,
+                reading=None,
+                runbook=None,
+                title="Odd (unknown model)",
+                subject_why="none of the labels model, model_name names one",
+                route=SETUP.route_for(PhaseChoice(Phase.MONITORING, NO_RULE, "no routing rule matched"), None),
+            ),
+            changes=(),
+            runbook=None,
+            can_roll_back=False,
+        )
+    ),
+    "card_nobody": lambda: cards.card(
+        an_incident_view(
+            replace(an_incident(), route=replace(an_incident().route, accountable=None, responsible=(), delegates=())),
+            accountable=None,
+            responsible=(),
+            changes=(),
+        )
+    ),
+    "card_user_group": lambda: cards.card(
+        an_incident_view(
+            setup=replace(SETUP, user_groups=dict.fromkeys(SETUP.roster.fillings["default"], "S0MLONCALL"))
+        )
+    ),
+    "page": lambda: cards.page(an_incident_view(), "ML engineer is Responsible for Deployment (raci.yaml:47)", LINK),
+    "page_late": lambda: cards.page(an_incident_view(acknowledged()), "ML engineer is Responsible", LINK),
+    "summary": lambda: cards.summary(an_incident_view(resolved(), operations=(SUCCEEDED,)), LINK),
+    "operation_plan": lambda: operations.operation(an_operation_view()),
+    "operation_nobody": lambda: operations.operation(an_operation_view(approvers=())),
+    "operation_executing": lambda: operations.operation(an_operation_view(decided(OperationState.EXECUTING))),
+    "operation_succeeded": lambda: operations.operation(an_operation_view(SUCCEEDED)),
+    "operation_in_doubt": lambda: operations.operation(an_operation_view(IN_DOUBT)),
+    "operation_not_confirmed": lambda: operations.operation(an_operation_view(INCONCLUSIVE)),
+    "operation_rejected": lambda: operations.operation(
+        an_operation_view(
+            decided(
+                OperationState.REJECTED,
+                outcome="Rejected by Devi Rao. Nothing was changed.",
+                decision_reason="look at the feature store first",
+            )
+        )
+    ),
+    "ask": lambda: operations.ask(an_operation_view(), LINK),
+    "reply_everything": lambda: reply_message(EVERYTHING, SETUP),
+    "reply_refused": lambda: reply_message(REFUSED, SETUP),
+}
+VIEWS: Mapping[str, Callable[[], dict[str, Any]]] = {
+    "home_quiet": lambda: home((), ()),
+    "home_busy": lambda: home((an_incident(), acknowledged(number=43)), (an_operation(),)),
+    "declare": lambda: declare.modal(list(SETUP.models), "{}"),
+    "declare_with_title": lambda: declare.modal([], "{}", "Checkout is slow"),
+}
