@@ -73,7 +73,7 @@ def connect(loaded: Loaded, http: HttpClients, clock: Clock) -> Systems:
         raw = _raw(loaded, slug)
         if raw is None and not manifest.keyless:
             continue
-        built[slug] = catalog.build(slug, raw or {}, lambda _manifest, _settings: http, clock)
+        built[slug] = catalog.build(slug, raw or {}, http, clock)
     return Systems(
         sources=catalogs.having(built, ports.AlertSource),
         polls=catalogs.having(built, ports.AlertPoll),
@@ -444,7 +444,7 @@ def manifest(loaded: Loaded) -> str:
 def _rows(loaded: Loaded) -> list[catalogs.Row]:
     catalog = catalogs.Catalog.discover(INTEGRATIONS)
     configured = {slug: raw for slug in catalog.manifests if (raw := _raw(loaded, slug)) is not None}
-    return catalog.rows(configured, lambda _manifest, _settings: HttpClients(), SystemClock())
+    return catalog.rows(configured, HttpClients(), SystemClock())
 
 
 def integrations(loaded: Loaded) -> Reply:
