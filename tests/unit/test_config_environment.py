@@ -8,8 +8,8 @@ from bot.config.loader import ConfigFaults, Gravity, load
 from bot.config.settings import SlackMode
 
 SECRETS = [
-    ("slack:\n  bot_token: xoxb-1-abc\n", 2, "slack.bot_token", "MLOPS_BOT_SLACK__BOT_TOKEN"),
-    ("slack: {mode: socket,\n app_token: xapp-1}\n", 2, "slack.app_token", "MLOPS_BOT_SLACK__APP_TOKEN"),
+    ("slack:\n  bot_token: bot-token-in-the-yaml\n", 2, "slack.bot_token", "MLOPS_BOT_SLACK__BOT_TOKEN"),
+    ("slack: {mode: socket,\n app_token: app-token-in-the-yaml}\n", 2, "slack.app_token", "MLOPS_BOT_SLACK__APP_TOKEN"),
     ("slack:\n  signing_secret: 'abc'\n", 2, "slack.signing_secret", "MLOPS_BOT_SLACK__SIGNING_SECRET"),
     ("web:\n\n\n  token: abc\n", 4, "web.token", "MLOPS_BOT_WEB__TOKEN"),
     (
@@ -52,7 +52,7 @@ def test_a_secret_in_the_file_is_refused_and_not_repeated(
 
 def test_a_secret_in_the_file_is_refused_even_when_the_environment_overrides_another(tmp_path: Path) -> None:
     path = put(tmp_path, "slack:\n  app_token: xapp\n")
-    assert len(refused(path, {"MLOPS_BOT_SLACK__BOT_TOKEN": "xoxb"})) == 1
+    assert len(refused(path, {"MLOPS_BOT_SLACK__BOT_TOKEN": "bot-token"})) == 1
 
 
 @pytest.mark.parametrize("url", ["postgresql://bot:hunter2@db/x", "postgresql://db/x?user=bot&password=hunter2"])
@@ -67,20 +67,20 @@ def test_a_password_in_the_address_of_the_database_is_a_secret(tmp_path: Path, u
 
 
 def test_secrets_come_from_files_and_the_environment_goes_first(tmp_path: Path) -> None:
-    put(tmp_path, "  xoxb-file \n", "bot")
+    put(tmp_path, "  bot-token-of-the-file \n", "bot")
     put(tmp_path, "web-file\n", "web")
     path = put(tmp_path, f"slack: {{bot_token_file: bot}}\nweb: {{token_file: {tmp_path}/web}}\n")
-    settings = load(path, {"MLOPS_BOT_SLACK__BOT_TOKEN": "xoxb-env"}).settings
+    settings = load(path, {"MLOPS_BOT_SLACK__BOT_TOKEN": "bot-token-of-the-environment"}).settings
     assert settings.slack.bot_token is not None
-    assert settings.slack.bot_token.get_secret_value() == "xoxb-env"
+    assert settings.slack.bot_token.get_secret_value() == "bot-token-of-the-environment"
     settings = load(path, {}).settings
     assert settings.slack.bot_token is not None
     assert settings.web.token is not None
     assert (settings.slack.bot_token.get_secret_value(), settings.web.token.get_secret_value()) == (
-        "xoxb-file",
+        "bot-token-of-the-file",
         "web-file",
     )
-    assert "xoxb-file" not in repr(settings)
+    assert "bot-token-of-the-file" not in repr(settings)
 
 
 def test_the_name_of_a_secret_file_may_come_from_the_environment(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_away_from_production_missing_secrets_are_only_warned_about(tmp_path: Pa
 def test_the_names_that_are_promised_work() -> None:
     environ = {
         "MLOPS_BOT_SLACK__MODE": "http", "MLOPS_BOT_SLACK__API_URL": "http://127.0.0.1:8080/api/",
-        "MLOPS_BOT_SLACK__BOT_TOKEN": "xoxb", "MLOPS_BOT_SLACK__APP_TOKEN": "xapp", "MLOPS_BOT_SLACK__SIGNING_SECRET": "s",
+        "MLOPS_BOT_SLACK__BOT_TOKEN": "bot-token", "MLOPS_BOT_SLACK__APP_TOKEN": "app-token", "MLOPS_BOT_SLACK__SIGNING_SECRET": "s",
         "MLOPS_BOT_DATABASE__URL": "postgresql://u:p@h/d", "MLOPS_BOT_WEB__HOST": "0.0.0.0", "MLOPS_BOT_WEB__PORT": "0",
         "MLOPS_BOT_WEB__TOKEN": "t",
     }  # fmt: skip
