@@ -17,19 +17,28 @@ ENTRIES_EACH = 20
 NAMES_SHOWN = 5
 
 
-def fired(tx: Transaction, setup: Setup, alert: Alert, log: "AlertLog", *, known_to: int | None) -> tuple[int, bool]:
+Joined = dict[tuple[str | None, str, str | None], Incident]
+"""The live incidents that a delivery's alerts have joined so far, by model, source and environment."""
+
+
+def fired(
+    tx: Transaction, setup: Setup, alert: Alert, log: "AlertLog", joined: Joined, *, known_to: int | None
+) -> tuple[int, bool]:
     """The incident of an alert that fires, and whether it is new. `known_to`: the incident that it was part of."""
     subject = subject_of(alert, setup.mapping, setup.models)
-    incident = tx.incidents.joinable(
+    place = (subject.model, alert.source, subject.environment)
+    incident = joined.get(place) or tx.incidents.joinable(
         model=subject.model,
         source=alert.source,
         environment=subject.environment,
         resolved_after=tx.now - setup.policies.reopen_within,
     )
     if incident is None:
-        return _open(tx, setup, alert, subject, log), True
+        joined[place] = incident = _open(tx, setup, alert, subject, log)
+        return incident.number, True
     if not incident.status.live:
         incident = _bring_back(tx, setup, incident, alert, again=_was_part(tx, alert, incident, known_to))
+    joined[place] = incident
     log.add(incident.number, Kind.ALERT_FIRED, alert)
     _mention_worse(tx, setup, incident, alert)
     return incident.number, False
@@ -51,7 +60,7 @@ def _bring_back(tx: Transaction, setup: Setup, incident: Incident, alert: Alert,
     return after
 
 
-def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject, log: "AlertLog") -> int:
+def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject, log: "AlertLog") -> Incident:
     severity, severity_why = from_labels(alert.labels, setup.severities)
     choice = setup.phase_of(alert)
     match = choose(setup.runbooks, alert, choice.phase, subject.model)
@@ -82,7 +91,7 @@ def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject, log: "A
     log.add(incident.number, Kind.ALERT_FIRED, alert)
     tx.timeline.append(incident.number, Draft(Kind.ROUTED, notify.routing_text(setup, incident), BOT, tx.now))
     notify.announce(tx, setup, incident)
-    return incident.number
+    return incident
 
 
 def _title(alert: Alert, model: str | None) -> str:

@@ -13,7 +13,7 @@ from bot.domain.timeline import Actor, ActorKind, Kind
 from bot.ports.store import DeliveryOutcome, Store, Transaction
 from bot.ports.systems import Delivery
 from bot.usecases import live, notify
-from bot.usecases.firing import AlertLog, fired
+from bot.usecases.firing import AlertLog, Joined, fired
 from bot.usecases.setup import Setup
 
 
@@ -80,14 +80,14 @@ def take_alerts(
     counts = dict.fromkeys(EpisodeChange, 0)
     joined = 0
     touched_: list[int] = []
-    log = AlertLog(tx, evidence, late=late)
+    log, joined_before = AlertLog(tx, evidence, late=late), Joined()
     for alert in alerts:
         found = _fold(tx, alert, late=late)
         episode = found.episode
         counts[found.change] += 1
         match found.change:
             case EpisodeChange.OPENED:
-                number, is_new = fired(tx, setup, alert, log, known_to=episode.incident)
+                number, is_new = fired(tx, setup, alert, log, joined_before, known_to=episode.incident)
                 joined += not is_new
                 touched_.append(number)
                 episode = replace(episode, incident=number)
@@ -126,11 +126,17 @@ class _Folded:
 
 def _fold(tx: Transaction, alert: Alert, *, late: bool) -> _Folded:
     """Find the episode that an alert belongs to, and fold it in."""
-    known = tx.episodes.get(alert.source, alert.instance, alert.fingerprint, alert.starts_at)
     newest = tx.episodes.newest(alert.source, alert.instance, alert.fingerprint)
-    if newest is not None and newest.status is AlertStatus.FIRING and newest.starts_at < alert.starts_at:
+    if newest is None or newest.starts_at == alert.starts_at:
+        known = newest
+    elif newest.starts_at > alert.starts_at:
+        known = tx.episodes.get(alert.source, alert.instance, alert.fingerprint, alert.starts_at)
+    elif newest.status is AlertStatus.FIRING:
         return _go_on(tx, newest, alert)
-    if late and newest is not None and newest.status is AlertStatus.RESOLVED and newest.starts_at >= alert.starts_at:
+    else:
+        known = None
+    ended = newest is not None and newest.status is AlertStatus.RESOLVED and newest.starts_at >= alert.starts_at
+    if newest is not None and ended and late and alert.status is AlertStatus.FIRING:
         # The source itself says that it fires: what was taken for its end was none.
         revived = replace(newest, status=AlertStatus.FIRING, ends_at=None, last_seen=max(tx.now, newest.last_seen))
         return _Folded(EpisodeChange.OPENED, revived)
