@@ -36,15 +36,22 @@ class Server(uvicorn.Server):
             lifespan="off",
             log_level="warning",
             access_log=False,
+            date_header=False,
             timeout_graceful_shutdown=GRACE,
         )
         super().__init__(config)
         self.ready = asyncio.Event()
         self._sandbox = sandbox
+        self._end = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self):  # type: ignore[no-untyped-def] # noqa: ANN201
         yield
+
+    async def main_loop(self) -> None:
+        """Nothing has to be done every moment: wait for the end."""
+        await self.on_tick(0)
+        await self._end.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -57,6 +64,7 @@ class Server(uvicorn.Server):
     def stop(self) -> None:
         """End soon."""
         self.should_exit = True
+        self._end.set()
 
 
 def bound(host: str, port: int) -> socket.socket:

@@ -9,11 +9,13 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.bodies import TooLarge, read
 from sandbox.interactions.exchanges import Refused
 from sandbox.workspace.values import Call, Json
 from sandbox.world import Sandbox
 
 MOST_BYTES = 100_000_000
+MOST_ANSWERED = 4_000_000
 SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'",
@@ -41,13 +43,9 @@ class SideDoors:
         file = self._workspace.files.get(request.path_params["id"])
         if file is None or file.done:
             return PlainTextResponse("not found", 404)
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
-            form = await request.form()
-            uploads = [value for value in form.values() if isinstance(value, UploadFile)]
-            data = await uploads[0].read() if uploads else b""
-        else:
-            data = await request.body()
-        if len(data) > MOST_BYTES:
+        try:
+            data = await _uploaded(request)
+        except TooLarge:
             return PlainTextResponse("file too large", 413)
         file.data = data
         return PlainTextResponse(f"OK - {len(data)}")
@@ -67,7 +65,10 @@ class SideDoors:
     async def respond(self, request: Request) -> Response:
         """An answer to an interaction."""
         begun = time.perf_counter()
-        answer = _answer(await request.body(), request.headers.get("content-type", ""))
+        try:
+            answer = _answer(await read(request, MOST_ANSWERED), request.headers.get("content-type", ""))
+        except TooLarge:
+            return PlainTextResponse("request entity too large", 413)
         word = self._respond(request.path_params["id"], answer)
         self._record(answer or {}, word, begun)
         if word is None:
@@ -100,6 +101,14 @@ class SideDoors:
         call = Call(self._workspace.call_number, now, "response_url", answer, word is None, word, ms)
         self._workspace.recorded.append(call)
         self._workspace.changed("call")
+
+
+async def _uploaded(request: Request) -> bytes:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await read(request, MOST_BYTES)
+    form = await request.form(max_files=1)
+    uploads = [value for value in form.values() if isinstance(value, UploadFile)]
+    return await uploads[0].read() if uploads else b""
 
 
 def _answer(body: bytes, content_type: str) -> Json | None:

@@ -16,7 +16,7 @@ def build(sandbox: Sandbox) -> Starlette:
     """Everything that is served at one address."""
     return Starlette(
         routes=[
-            Route("/api/{method:path}", sandbox.api, methods=["GET", "POST"]),
+            Route("/api/{method:path}", sandbox.api.answer, methods=["GET", "POST"]),
             WebSocketRoute("/link/", sandbox.sockets.serve),
             *control.routes(sandbox),
             *_page(sandbox),

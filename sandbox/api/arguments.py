@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from sandbox.api.refused import Refused
+from sandbox.bodies import read
 from sandbox.workspace.values import Json
 
 MOST_BYTES = 4_000_000
@@ -30,10 +31,6 @@ DECODED = frozenset(
 """Arguments that are structures; in a form they come as JSON in a string."""
 
 
-class TooLarge(Exception):
-    """The body is larger than any message may be."""
-
-
 async def merged(request: Request) -> Json:
     """All arguments of a request; what stands in the body wins. Raises Refused and TooLarge."""
     given: Json = dict(request.query_params)
@@ -43,7 +40,7 @@ async def merged(request: Request) -> Json:
     if content_type == "multipart/form-data":
         form = await request.form()
         return given | {name: value for name, value in form.items() if not isinstance(value, UploadFile)}
-    body = await _body(request)
+    body = await read(request, MOST_BYTES)
     if not body:
         return given
     try:
@@ -55,17 +52,6 @@ async def merged(request: Request) -> Json:
     if content_type == FORM[0]:
         return given | dict(parse_qsl(text, keep_blank_values=True))
     raise Refused("invalid_post_type" if content_type else "missing_post_type")
-
-
-async def _body(request: Request) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > MOST_BYTES:
-            raise TooLarge
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _object(text: str) -> Json:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.api.arguments import Arguments, TooLarge, merged
+from sandbox.api.arguments import Arguments, merged
 from sandbox.api.ask import Ask
 from sandbox.api.faults import Fault, Faults
 from sandbox.api.method import Handler
 from sandbox.api.rates import RateLimits
 from sandbox.api.refused import Refused
 from sandbox.api.table import METHODS
+from sandbox.bodies import TooLarge
 from sandbox.delivery import Sockets
 from sandbox.interactions import Exchanges
 from sandbox.specs import Reference, common_errors, methods
@@ -59,7 +60,7 @@ class WebApi:
         self._faults = faults
         self._rates = rates
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Answer one call."""
         method = request.path_params["method"]
         begun = time.perf_counter()

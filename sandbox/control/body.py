@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from sandbox.bodies import TooLarge, read
 from sandbox.interactions import Impossible
 from sandbox.workspace.values import Json
 
@@ -23,9 +24,10 @@ class Body:
     @classmethod
     async def of(cls, request: Request) -> "Body":
         """Read it. Raises Impossible."""
-        raw = await request.body()
-        if len(raw) > MOST_BYTES:
-            raise Impossible("too_large", f"The body is larger than {MOST_BYTES} bytes.")
+        try:
+            raw = await read(request, MOST_BYTES)
+        except TooLarge:
+            raise Impossible("too_large", f"The body is larger than {MOST_BYTES} bytes.") from None
         try:
             found = json.loads(raw or b"{}")
         except ValueError:

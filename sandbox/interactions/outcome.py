@@ -25,10 +25,13 @@ class Outcome:
     """What the app put into its acknowledgement."""
     error: str | None = None
     """What the person would see, if it went wrong."""
+    ts: str = ""
+    """The message that was said, if one was."""
 
     def json(self) -> Json:
         """For the control API."""
-        return {
+        said: Json = {"ts": self.ts} if self.ts else {}
+        return said | {
             "ok": True,
             "interaction": self.interaction,
             "acknowledged": self.acknowledged,

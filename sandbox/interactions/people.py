@@ -205,9 +205,10 @@ class Interactions:
         exchange = self.exchanges.begin(person.id, channel)
         begun = asyncio.get_running_loop().time()
         with self._deliveries.watching() as caused:
-            work()
+            made = work()
         results = await asyncio.gather(*(asyncio.shield(attempts.first) for attempts in caused))
-        return Outcome(exchange.id, all(results), (asyncio.get_running_loop().time() - begun) * 1000)
+        ms = (asyncio.get_running_loop().time() - begun) * 1000
+        return Outcome(exchange.id, all(results), ms, ts=made.ts if isinstance(made, Message) else "")
 
     # ------------------------------------------------------------ finding, or saying what is not there
 
