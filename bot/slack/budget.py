@@ -42,6 +42,11 @@ class Budget:
         self._next = None
         return max(seconds, 0.05)
 
+    def come_back(self, seconds: float) -> None:
+        """Something is to be tried again after so long."""
+        at = self._clock.now() + timedelta(seconds=seconds)
+        self._next = at if self._next is None else min(self._next, at)
+
     def spend(self, post: Post, channel: str) -> None:
         """A call is being made."""
         now = self._clock.now()

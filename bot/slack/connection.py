@@ -21,6 +21,8 @@ CALL_TIMEOUT = 10
 """Seconds that one Web API call may take."""
 PING_SECONDS = 10
 WATCH_SECONDS = 15.0
+ASK_EVERY = 4
+"""Looks at the socket between two questions whether the token is still good; they also keep the way open."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +46,22 @@ class Identity:
     team_id: str
     user_id: str
     bot_id: str
+    url: str = ""
+    """The workspace's address, which links to messages begin with."""
+
+
+Met = Callable[[Identity], Awaitable[None]]
+"""Told who we are, once we know and whenever it changes."""
 
 
 class Connection:
     """Makes the client before anything connects, so that listeners and projector share it."""
 
-    def __init__(self, settings: SlackSettings, clock: Clock) -> None:
+    def __init__(self, settings: SlackSettings, clock: Clock, met: Met | None = None) -> None:
         self._settings = settings
         self._clock = clock
+        self._met = met
+        self._known: Identity | None = None
         self._session: aiohttp.ClientSession | None = None
         self._client: AsyncWebClient | None = None
         self._socket: AsyncSocketModeHandler | None = None
@@ -87,7 +97,7 @@ class Connection:
             raise refused(code) from error
         return Identity(
             str(answer.get("team", "")), str(answer.get("team_id", "")), str(answer.get("user_id", "")),
-            str(answer.get("bot_id", "")),
+            str(answer.get("bot_id", "")), str(answer.get("url", "")),
         )  # fmt: skip
 
     async def connect(self, app: AsyncApp) -> None:
@@ -138,14 +148,21 @@ class Connection:
 
     async def _ask_who(self) -> None:
         who = await self.identify()
+        if who == self._known:
+            return
+        self._known = who
         _log.info("Slack workspace %s as %s", who.team, who.user_id)
+        if self._met is not None:
+            await self._met(who)
 
     async def _watch(self, connected: Callable[[], Awaitable[bool]]) -> None:
-        """Return when the socket is gone for two looks in a row."""
-        missed = 0
+        """Return when the socket is gone for two looks in a row. Raises what a revoked token raises."""
+        missed, looks = 0, 0
         while missed < 2:
             await self._clock.sleep(WATCH_SECONDS)
-            missed = 0 if await connected() else missed + 1
+            missed, looks = 0 if await connected() else missed + 1, looks + 1
+            if looks % ASK_EVERY == 0:
+                await self._ask_who()
         self.fault = "the connection to Slack was lost; connecting anew"
         _log.warning(self.fault)
 

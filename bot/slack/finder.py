@@ -3,6 +3,7 @@
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.errors import BotError
 from bot.domain.post import Post, PostKind
@@ -12,8 +13,10 @@ from bot.usecases.setup import Setup
 
 PAGES = 20
 """Pages of channels that are read at most (of 200 each)."""
-LOOK_BACK = 100
-"""Messages of a channel that are looked through for our own; what we look for was sent moments ago."""
+LOOK_BACK = 200
+"""Messages in one page of a channel or a thread."""
+PAGES_BACK = 10
+"""Pages that are looked through for our own message; a thread is read from its beginning."""
 
 
 class LookupFailed(BotError):
@@ -52,18 +55,28 @@ class Finder:
 
     async def message(self, channel: str, post: Post, thread_ts: str) -> str:
         """The time stamp of a message of ours that may have been posted, or nothing. Raises LookupFailed."""
-        client = self._connection.client
-        try:
-            if thread_ts:
-                answer = await client.conversations_replies(
-                    channel=channel, ts=thread_ts, limit=LOOK_BACK, include_all_metadata=True
-                )
-            else:
-                answer = await client.conversations_history(channel=channel, limit=LOOK_BACK, include_all_metadata=True)
-        except SlackApiError as error:
-            raise LookupFailed(f"Our own message could not be looked for ({api_error(error)}).") from error
-        messages: list[dict[str, Any]] = answer.get("messages") or []
-        return next((str(m["ts"]) for m in messages if _is_ours(m, post)), "")
+        cursor = ""
+        for _ in range(PAGES_BACK):
+            try:
+                answer = await self._page(channel, thread_ts, cursor)
+            except SlackApiError as error:
+                raise LookupFailed(f"Our own message could not be looked for ({api_error(error)}).") from error
+            messages: list[dict[str, Any]] = answer.get("messages") or []
+            found = next((str(m["ts"]) for m in messages if _is_ours(m, post)), "")
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            if found or not cursor:
+                return found
+        return ""
+
+    async def _page(self, channel: str, thread_ts: str, cursor: str) -> AsyncSlackResponse:
+        client, more = self._connection.client, cursor or None
+        if thread_ts:
+            return await client.conversations_replies(
+                channel=channel, ts=thread_ts, limit=LOOK_BACK, cursor=more, include_all_metadata=True
+            )
+        return await client.conversations_history(
+            channel=channel, limit=LOOK_BACK, cursor=more, include_all_metadata=True
+        )
 
     async def _direct(self, person: str) -> str:
         slack_id = self._setup.person(person).slack_id

@@ -14,7 +14,8 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from bot.domain.errors import BotError, NotFound
-from bot.domain.post import Post
+from bot.domain.post import Post, PostKind
+from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.slack.blocks.message import Message
@@ -28,6 +29,25 @@ IDLE_SECONDS = 5.0
 """How often the store is asked when nobody nudges: what another replica wanted is shown, too."""
 BACK_OFF = (1, 2, 5, 10, 30, 60, 120)
 """Seconds until the next attempt, by the number of failed ones."""
+OURS, TOKEN = "ours", "token"
+JOINS = 3
+"""Attempts of a post in which it is tried to join its channel."""
+ABSENT = {"not_in_channel", "channel_not_found"}
+ADVICE = {
+    "channel_not_found": "the channel does not exist, or the bot is not in it; create it, or say there /invite @mlops",
+    "not_in_channel": "the bot is not a member; say there /invite @mlops",
+    "is_archived": "the channel is archived; unarchive it, or set slack.channel to another one",
+    "restricted_action": "the workspace does not let the bot post there; ask its administrators",
+    "missing_scope": "the bot's token lacks a permission; see mlops-bot doctor",
+}
+UNREACHABLE = {
+    "user_not_found",
+    "users_not_found",
+    "user_disabled",
+    "cannot_dm_bot",
+    "channel_not_found",
+    "invalid_users",
+}
 FATAL = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
 NETWORK = (aiohttp.ClientError, TimeoutError, OSError)
 
@@ -41,6 +61,8 @@ class _Work:
     post: Post
     message: Message | None
     parent_ts: str
+    fault: str = ""
+    """Why it could not be made."""
 
 
 class Projector:
@@ -55,8 +77,12 @@ class Projector:
         self._finder = Finder(connection, setup)
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.fault: str | None = None
+        self._faults: dict[str, str] = {}
+
+    @property
+    def fault(self) -> str | None:
         """What keeps Slack from being up to date; `None` when all is well."""
+        return "; ".join(self._faults.values()) or None
 
     def nudge(self) -> None:
         """There is something new to show."""
@@ -78,13 +104,11 @@ class Projector:
             self._wake.clear()
             try:
                 more = await self.round()
-            except BotError as error:
-                self.fault = error.what
-                _log.exception("projector")
-                more = False
-            except Exception:  # noqa: BLE001 - the edge of a background job
+                self._faults.pop(OURS, None)
+            except Exception as error:  # noqa: BLE001 - the edge of a background job
                 # It must go on, and readiness says that something is wrong.
-                self.fault = "the projector met an unexpected error; see the log"
+                told = error.what if isinstance(error, BotError) else "an unexpected error; see the log"
+                self._faults[OURS] = f"what Slack should show can't be brought there: {told}"
                 _log.exception("projector")
                 more = False
             if not more:
@@ -109,17 +133,24 @@ class Projector:
         found: list[_Work] = []
         for post in tx.posts.due(self._clock.now(), limit=50):
             parent = tx.posts.get(post.thread) if post.thread else None
+            message, fault = None, ""
             try:
                 message = render(tx, self._setup, post)
             except NotFound:
-                message = None
-            found.append(_Work(post, message, parent.ts if parent else ""))
+                pass  # what it would show is gone
+            except Exception as error:  # noqa: BLE001 - one message that can't be made must not keep back the others
+                _log.exception("the message %s could not be made", post.key)
+                fault = f"it could not be made ({type(error).__name__})"
+            found.append(_Work(post, message, parent.ts if parent else "", fault))
         return found
 
     # ------------------------------------------------------------ one post
 
     async def _show(self, work: _Work) -> bool:
         post = work.post
+        if work.fault:
+            await self._later(post, work.fault, uncertain=post.sending)
+            return False
         if work.message is None:
             await self._keep(replace(post, shown=post.wanted))
             return True
@@ -133,7 +164,8 @@ class Projector:
         except NETWORK as error:
             await self._later(post, f"no answer ({type(error).__name__})", uncertain=True)
             return False
-        self.fault = None
+        self._faults.pop(TOKEN, None)
+        self._faults.pop(post.channel, None)
         await self._keep(replace(after, shown=post.wanted, attempts=0, not_before=None, last_error=""))
         return True
 
@@ -178,24 +210,38 @@ class Projector:
     async def _failed(self, post: Post, error: SlackApiError) -> bool:
         code = api_error(error)
         if code in {"ratelimited", "rate_limited", "http_429"}:
-            seconds = float(error.response.headers.get("Retry-After", "30")) if error.response is not None else 30.0
+            seconds = retry_after(error)
             self._budget.limited(post, seconds)
             await self._later(post, "Slack asked us to slow down", uncertain=False, seconds=seconds)
             return False
         if code in FATAL:
-            self.fault = f"Slack refuses our token ({code}): set MLOPS_BOT_SLACK__BOT_TOKEN"
+            self._faults[TOKEN] = f"Slack refuses our token ({code}): set MLOPS_BOT_SLACK__BOT_TOKEN"
             self._budget.pause(30.0)
         if code == "message_not_found" and post.ts:
             await self._keep(replace(post, ts="", sending=False))
             return True
-        if code in {"not_in_channel", "channel_not_found"} and await self._finder.join(post.channel):
-            await self._keep(replace(post, channel_id="", sending=False))
-            return True
+        if code in ABSENT:
+            if post.attempts < JOINS and await self._finder.join(post.channel):
+                await self._keep(replace(post, channel_id="", sending=False, attempts=post.attempts + 1))
+                return True
+            post = replace(post, channel_id="") if not post.ts else post
+        await self._explain(post, code)
         _log.warning("Slack did not take %s: %s", post.key, code)
         # A refusal is an answer: nothing was posted. A server's error is none: look before posting again.
         uncertain = code.startswith("http_5") or code in {"unreadable_answer", "fatal_error", "internal_error"}
         await self._later(post, f"Slack says {code}", uncertain=uncertain)
         return False
+
+    async def _explain(self, post: Post, code: str) -> None:
+        """What a person must do, where only a person can."""
+        if post.channel.startswith("@"):
+            # Not readiness: one person's wrong id is no fault of the bot's. But "paged" must not stand there alone.
+            if code in UNREACHABLE and post.kind is PostKind.PAGE:
+                await self._store.write(lambda tx: _note_unreached(tx, self._setup, post, code))
+            return
+        advice = ADVICE.get(code)
+        if advice is not None:
+            self._faults[post.channel] = f"{post.channel}: {advice.format(channel=post.channel)}"
 
     async def _later(self, post: Post, why: str, *, uncertain: bool, seconds: float | None = None) -> None:
         """Try again later. `uncertain`: it may have been posted, so the next attempt looks for it first."""
@@ -207,10 +253,26 @@ class Projector:
             last_error=why,
             sending=uncertain and not post.ts,
         )
+        self._budget.come_back(wait)
         await self._keep(after)
 
     async def _keep(self, post: Post) -> None:
         await self._store.write(lambda tx: tx.posts.save(post))
+
+
+def _note_unreached(tx: Transaction, setup: Setup, post: Post, code: str) -> None:
+    if tx.keys.first("unreached", post.key):
+        text = f"The page to {setup.name(post.body)} did not reach them: Slack says {code}. Correct people → slack."
+        tx.timeline.append(post.ref, Draft(Kind.NOTE, text, BOT, tx.now))
+
+
+def retry_after(error: SlackApiError) -> float:
+    """Seconds that Slack asks us to wait."""
+    headers = {str(name).lower(): value for name, value in (error.response.headers if error.response else {}).items()}
+    try:
+        return max(float(headers.get("retry-after", "30")), 1.0)
+    except (TypeError, ValueError):
+        return 30.0
 
 
 def _metadata(message: Message) -> dict[str, object] | None:

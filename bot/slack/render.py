@@ -13,6 +13,9 @@ from bot.usecases.reply import from_json
 from bot.usecases.setup import Setup
 from bot.usecases.views import IncidentView, incident_view, operation_view
 
+TEAM_URL = "team_url"
+"""The key under which the workspace's address is remembered, in the scope `slack`."""
+
 
 def render(tx: Transaction, setup: Setup, post: Post) -> Message:
     """The message as it should be now. Raises NotFound when what it shows is gone."""
@@ -38,7 +41,7 @@ def render(tx: Transaction, setup: Setup, post: Post) -> Message:
 def card_link(tx: Transaction, incident: int) -> str:
     """The card's address, which works in every Slack client; nothing before it was posted."""
     card = tx.posts.get(notify.card_key(incident))
-    team = tx.keys.get("slack", "team_url")
+    team = tx.keys.get("slack", TEAM_URL)
     if card is None or not card.ts or not team:
         return ""
     return f"{team.rstrip('/')}/archives/{card.channel_id}/p{card.ts.replace('.', '')}"

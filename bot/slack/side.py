@@ -1,5 +1,6 @@
 """The Slack side as a whole: built here, started and stopped by the composition root."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
@@ -9,11 +10,12 @@ from starlette.responses import Response
 
 from bot.ports.clock import Clock
 from bot.ports.store import Store
-from bot.slack.connection import Connection, SlackSettings
+from bot.slack.connection import Connection, Identity, SlackSettings
 from bot.slack.listeners import interactions
 from bot.slack.listeners.edge import Edge
 from bot.slack.listeners.messages import SlackEvents
 from bot.slack.projector import Projector
+from bot.slack.render import TEAM_URL
 from bot.usecases.desk import Desk
 from bot.usecases.setup import Setup
 
@@ -24,10 +26,12 @@ class SlackSide:
     def __init__(self, settings: SlackSettings, store: Store, setup: Setup, clock: Clock) -> None:
         self._settings = settings
         self._store = store
-        self._connection = Connection(settings, clock)
+        self._clock = clock
+        self._connection = Connection(settings, clock, self._remember)
         self._projector = Projector(store, setup, self._connection, clock)
         self._edge: Edge | None = None
         self._handler: AsyncSlackRequestHandler | None = None
+        self._inbox: asyncio.Task[None] | None = None
 
     def nudge(self) -> None:
         """There is something new to show."""
@@ -44,20 +48,29 @@ class SlackSide:
         )
         edge = Edge(desk, lambda: self._connection.client)
         self._edge = edge
-        events = SlackEvents(edge, self._store)
+        events = SlackEvents(edge, self._store, self._clock)
         events.register(app)
         interactions.register(app, edge)
         self._handler = AsyncSlackRequestHandler(app)
         await self._connection.connect(app)
         await self._projector.start()
-        edge.go(events.catch_up())
+        self._inbox = asyncio.create_task(events.keep_up(), name="slack-inbox")
 
     async def stop(self) -> None:
         """Finish what is being answered, then let go."""
+        if self._inbox is not None:
+            self._inbox.cancel()
+            await asyncio.gather(self._inbox, return_exceptions=True)
+            self._inbox = None
         if self._edge is not None:
             await self._edge.finish()
         await self._projector.stop()
         await self._connection.close()
+
+    async def _remember(self, who: Identity) -> None:
+        """Links to cards need the workspace's address."""
+        if who.url and await self._store.read(lambda tx: tx.keys.get("slack", TEAM_URL)) != who.url:
+            await self._store.write(lambda tx: tx.keys.put("slack", TEAM_URL, who.url))
 
     def fault(self) -> str | None:
         """What is wrong, for readiness."""

@@ -47,9 +47,16 @@ class Edge:
 
     def go(self, work: Coroutine[Any, Any, None]) -> None:
         """Work in the background, and remember the task until it is done."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception:  # noqa: BLE001 - the edge of a listener: nobody else would hear of it
+            self.unexpected += 1
+            _log.exception("unexpected error outside of an answer")
 
     async def finish(self, seconds: float = 5.0) -> None:
         """Let what is being worked on come to its end, for a bounded time."""
@@ -65,10 +72,11 @@ class Edge:
         message = reply_message(reply, self.desk.setup)
         try:
             await answer(message, reply.public)
-            for file in message.files:
-                await self._upload(file, place, user_id)
         except NETWORK:
             _log.exception("an answer could not be shown: %s", reply.title)
+            return
+        for file in message.files:
+            await self._hand_over(file, answer, place, user_id)
 
     async def _patiently(self, work: Awaitable[Reply], answer: Answer) -> Reply:
         task = asyncio.ensure_future(work)
@@ -77,7 +85,7 @@ class Edge:
         except TimeoutError:
             if task.done():
                 return task.result()
-            waiting = say("Working on it: asking the systems involved…", "Nothing has been changed so far.")
+            waiting = say("Working on it: asking the systems involved…", "The answer follows here.")
             with contextlib.suppress(*NETWORK):
                 await answer(reply_message(waiting, self.desk.setup), False)
             return await task
@@ -92,6 +100,20 @@ class Edge:
             f"Try again, or use mlops-bot do where the bot runs. Reference {reference}.",
             tone=Tone.FAULT,
         )
+
+    async def _hand_over(self, file: File, answer: Answer, place: Place, user_id: str) -> None:
+        try:
+            await self._upload(file, place, user_id)
+        except NETWORK:
+            _log.exception("the file %s could not be uploaded", file.name)
+            sorry = say(
+                f"{file.name} could not be uploaded to Slack.",
+                "Nothing is lost: it is made anew each time it is asked for.",
+                "Try again, or use mlops-bot timeline export where the bot runs.",
+                tone=Tone.FAULT,
+            )
+            with contextlib.suppress(*NETWORK):
+                await answer(reply_message(sorry, self.desk.setup), False)
 
     async def _upload(self, file: File, place: Place, user_id: str) -> None:
         """Into the thread or channel where it was asked for; where we are no member, into the person's messages."""

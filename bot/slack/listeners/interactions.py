@@ -1,24 +1,34 @@
 """The slash command, buttons, shortcuts and the modal."""
 
+import contextlib
 import json
+import logging
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.context.respond.async_respond import AsyncRespond
+from slack_sdk.errors import SlackApiError
 
 from bot.domain.severity import Severity
 from bot.slack.blocks import declare
 from bot.slack.blocks.message import Message
-from bot.slack.listeners.edge import Answer, Edge, blocks_of
-from bot.slack.listeners.messages import pin_message
+from bot.slack.blocks.replies import reply_message
+from bot.slack.listeners.edge import NETWORK, Answer, Edge, blocks_of
+from bot.slack.listeners.messages import pin_message, show_home
+from bot.slack.listeners.said import typed
 from bot.usecases.desk import Place
+from bot.usecases.grammar import USAGE
+from bot.usecases.reply import Tone, say
 
 COMMAND = "/mlops"
 PIN_SHORTCUT = "timeline.pin"
 DECLARE_SHORTCUT = "incident.declare"
+
+_log = logging.getLogger(__name__)
 
 Payload = Mapping[str, Any]
 
@@ -44,7 +54,7 @@ def register(app: AsyncApp, edge: Edge) -> None:
     @app.shortcut(DECLARE_SHORTCUT)
     async def declare_shortcut(ack: AsyncAck, body: Payload) -> None:
         await ack()
-        edge.go(_open_declare(edge, str(body["trigger_id"]), Place()))
+        edge.go(_open_declare(edge, body, Place(), _whispering(edge, str(body["user"]["id"]))))
 
     @app.shortcut(PIN_SHORTCUT)
     async def pin_shortcut(ack: AsyncAck, body: Payload, respond: AsyncRespond) -> None:
@@ -66,12 +76,14 @@ def register(app: AsyncApp, edge: Edge) -> None:
 
 async def _command(edge: Edge, command: Payload, respond: AsyncRespond) -> None:
     place = Place(channel_id=str(command["channel_id"]), thread_ts=str(command.get("thread_ts") or ""))
-    text = str(command.get("text") or "")
+    user_id = str(command["user_id"])
+    text = typed(str(command.get("text") or ""))
+    answer = _responding(edge, respond, place, user_id)
     if text.strip().lower() == "declare":
-        await _open_declare(edge, str(command["trigger_id"]), place)
+        await _open_declare(edge, command, place, answer)
         return
-    by = edge.desk.setup.people.by_slack(str(command["user_id"]), str(command.get("user_name") or ""))
-    await edge.answer(edge.desk.command(text, by, place), _responding(respond), place, str(command["user_id"]))
+    by = edge.desk.setup.people.by_slack(user_id, str(command.get("user_name") or ""))
+    await edge.answer(edge.desk.command(text, by, place), answer, place, user_id)
 
 
 async def _press(edge: Edge, body: Payload, action: Payload, respond: AsyncRespond) -> None:
@@ -85,8 +97,12 @@ async def _press(edge: Edge, body: Payload, action: Payload, respond: AsyncRespo
     )
     by = edge.desk.setup.people.by_slack(str(user["id"]), str(user.get("name") or ""))
     work = edge.desk.press(str(action["action_id"]), str(action.get("value") or ""), by, place)
-    answer = _responding(respond) if body.get("response_url") else _whispering(edge, str(user["id"]))
-    await edge.answer(work, answer, place, str(user["id"]))
+    user_id = str(user["id"])
+    in_message = body.get("response_url")
+    answer = _responding(edge, respond, place, user_id) if in_message else _whispering(edge, user_id)
+    await edge.answer(work, answer, place, user_id)
+    if container.get("type") == "view":
+        await show_home(edge, user_id)
 
 
 async def _pin(edge: Edge, body: Payload, respond: AsyncRespond) -> None:
@@ -94,12 +110,25 @@ async def _pin(edge: Edge, body: Payload, respond: AsyncRespond) -> None:
     user = body["user"]
     by = edge.desk.setup.people.by_slack(str(user["id"]), str(user.get("name") or ""))
     place = Place(str(body["channel"]["id"]), str(message.get("thread_ts") or ""), str(message["ts"]))
-    await edge.answer(pin_message(edge, message, by, place), _responding(respond), place, str(user["id"]))
+    answer = _responding(edge, respond, place, str(user["id"]))
+    await edge.answer(pin_message(edge, message, by, place), answer, place, str(user["id"]))
 
 
-async def _open_declare(edge: Edge, trigger_id: str, place: Place) -> None:
+async def _open_declare(edge: Edge, body: Payload, place: Place, answer: Answer) -> None:
+    """The modal; a trigger lives for three seconds, so that it may come too late: then it is said what to type."""
     where = json.dumps({"channel": place.channel_id})
-    await edge.client.views_open(trigger_id=trigger_id, view=declare.modal(list(edge.desk.setup.models), where))
+    view = declare.modal(list(edge.desk.setup.models), where)
+    try:
+        await edge.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+    except NETWORK as error:
+        _log.warning("the form could not be opened: %s", error)
+        sorry = say(
+            "Slack did not open the form.",
+            "No incident was declared.",
+            f"Try again, or type: {COMMAND} {USAGE['declare']}",
+            tone=Tone.FAULT,
+        )
+        await answer(reply_message(sorry, edge.desk.setup), False)
 
 
 async def _declared(edge: Edge, body: Payload, view: Payload, title: str) -> None:
@@ -109,29 +138,47 @@ async def _declared(edge: Edge, body: Payload, view: Payload, title: str) -> Non
     word = str((_state(view, declare.SEVERITY).get("selected_option") or {}).get("value") or "")
     severity = next((s for s in Severity if s.value == word), None)
     work = edge.desk.declare(title, None if model == declare.NO_MODEL else model, severity, by)
-    await edge.answer(work, _whispering(edge, str(user["id"])), Place(), str(user["id"]))
+    channel = str(json.loads(view.get("private_metadata") or "{}").get("channel") or "")
+    await edge.answer(work, _whispering(edge, str(user["id"]), channel), Place(channel), str(user["id"]))
 
 
 # ---------------------------------------------------------------- answers
 
 
-def _responding(respond: AsyncRespond) -> Answer:
+def _responding(edge: Edge, respond: AsyncRespond, place: Place, user_id: str) -> Answer:
+    """By the response URL, which works everywhere; where it doesn't, to the person directly."""
+    whisper = _whispering(edge, user_id, place.channel_id)
+
     async def answer(message: Message, public: bool) -> None:
-        await respond(
-            text=message.text,
-            blocks=blocks_of(message),
-            response_type="in_channel" if public else "ephemeral",
-            replace_original=False,
-        )
+        try:
+            response = await respond(
+                text=message.text,
+                blocks=blocks_of(message),
+                response_type="in_channel" if public else "ephemeral",
+                replace_original=False,
+            )
+        except NETWORK:
+            _log.warning("the response URL gives no answer: answering directly")
+            await whisper(message, public)
+            return
+        if response.status_code != HTTPStatus.OK:
+            _log.warning("the response URL answers %s: answering directly", response.status_code)
+            await whisper(message, public)
 
     return answer
 
 
-def _whispering(edge: Edge, user_id: str) -> Answer:
-    """Where there is no channel to answer in, a direct message."""
+def _whispering(edge: Edge, user_id: str, channel: str = "") -> Answer:
+    """Seen by this person only, where they are; where we can't write there, as a direct message."""
 
     async def answer(message: Message, public: bool) -> None:
         del public
+        if channel:
+            with contextlib.suppress(SlackApiError):
+                await edge.client.chat_postEphemeral(
+                    channel=channel, user=user_id, text=message.text, blocks=blocks_of(message)
+                )
+                return
         opened = await edge.client.conversations_open(users=[user_id])
         await edge.client.chat_postMessage(
             channel=str(opened["channel"]["id"]), text=message.text, blocks=blocks_of(message)

@@ -2,23 +2,30 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
+from bot.domain.errors import BotError
 from bot.domain.people import Person
+from bot.ports.clock import Clock
 from bot.ports.store import Store
 from bot.slack.blocks.home import home
 from bot.slack.blocks.message import Message
 from bot.slack.blocks.replies import reply_message
 from bot.slack.listeners.edge import NETWORK, Edge, blocks_of
+from bot.slack.listeners.said import after_mention, readable
 from bot.usecases.desk import Place
 from bot.usecases.reply import Reply, Tone, say
 
 PIN = "pushpin"
+CATCH_UP_SECONDS = 30.0
+TRIES = 5
+"""How often one process tries to handle an event; what fails that often fails by itself."""
 
 _log = logging.getLogger(__name__)
 
@@ -28,9 +35,12 @@ Payload = Mapping[str, Any]
 class SlackEvents:
     """The inbox: what Slack tells us is on disk before Bolt acknowledges it."""
 
-    def __init__(self, edge: Edge, store: Store) -> None:
+    def __init__(self, edge: Edge, store: Store, clock: Clock) -> None:
         self._edge = edge
         self._store = store
+        self._clock = clock
+        self._busy: set[str] = set()
+        self._tries: Counter[str] = Counter()
         self._handlers: Mapping[str, Callable[[Payload], Awaitable[None]]] = {
             "reaction_added": self._reaction,
             "app_home_opened": self._home,
@@ -49,29 +59,47 @@ class SlackEvents:
             text = json.dumps(body)
             fresh = await self._store.write(lambda tx: tx.inbox.put(str(event_id), text))
             if fresh:
+                self._busy.add(str(event_id))
                 self._edge.go(self._handle(str(event_id), body))
             return await next()
 
         for kind in (*self._handlers, "message"):
             app.event(kind)(_taken)
 
+    async def keep_up(self) -> None:
+        """Handle what was persisted and not handled: by a process that ended, or because Slack was away. For ever."""
+        while True:
+            try:
+                await self.catch_up()
+            except BotError:
+                _log.exception("Slack events could not be caught up with")
+            await self._clock.sleep(CATCH_UP_SECONDS)
+
     async def catch_up(self) -> None:
-        """Handle what was persisted and not handled before the process ended."""
-        for record in await self._store.read(lambda tx: tx.inbox.pending()):
-            await self._handle(record.event_id, json.loads(record.body))
+        """One round. What has just come in is left to the process that took it."""
+        pending = await self._store.read(lambda tx: tx.inbox.pending())
+        due = self._clock.now() - timedelta(seconds=CATCH_UP_SECONDS)
+        for record in pending:
+            if record.received_at <= due and record.event_id not in self._busy:
+                self._busy.add(record.event_id)
+                await self._handle(record.event_id, json.loads(record.body))
 
     async def _handle(self, event_id: str, body: Payload) -> None:
         event = body["event"]
+        self._tries[event_id] += 1
         try:
             await self._handlers[event["type"]](event)
-        except NETWORK:
-            _log.exception("Slack event %s could not be handled; it is tried again at the next start", event_id)
-            return
-        except Exception:  # noqa: BLE001 - the edge of a listener: record and count; the event stays in the inbox
-            self._edge.unexpected += 1
+        except Exception as error:  # noqa: BLE001 - the edge of a listener: record and count; the event stays in the inbox
+            if not isinstance(error, NETWORK):
+                self._edge.unexpected += 1
             _log.exception("Slack event %s", event_id)
-            return
+            if self._tries[event_id] < TRIES:
+                self._busy.discard(event_id)
+                return
+            _log.error("Slack event %s is given up after %d tries", event_id, TRIES)
         await self._store.write(lambda tx: tx.inbox.done(event_id))
+        self._busy.discard(event_id)
+        del self._tries[event_id]
 
     # ------------------------------------------------------------ handlers
 
@@ -91,16 +119,23 @@ class SlackEvents:
     async def _home(self, event: Payload) -> None:
         if event.get("tab") not in {None, "home"}:
             return
-        by = self._edge.desk.setup.people.by_slack(str(event["user"]))
-        found = await self._edge.desk.home(by)
-        await self._edge.client.views_publish(user_id=str(event["user"]), view=home(found.incidents, found.waiting))
+        await show_home(self._edge, str(event["user"]))
 
     async def _mention(self, event: Payload) -> None:
-        text = str(event.get("text") or "")
-        words = text.split(">", 1)[1] if text.startswith("<@") and ">" in text else text
+        """A command, done at most once: what a restart has interrupted is not repeated, but said."""
         place = Place(str(event["channel"]), str(event.get("thread_ts") or ""), str(event["ts"]))
         by = self._edge.desk.setup.people.by_slack(str(event["user"]))
-        await self._whisper(place, str(event["user"]), await self._edge.desk.command(words, by, place))
+        key = f"{place.channel_id}:{place.message_ts}"
+        if await self._store.write(lambda tx: tx.keys.first("mention", key)):
+            reply = await self._edge.desk.command(after_mention(str(event.get("text") or "")), by, place)
+        else:
+            reply = say(
+                "The bot was interrupted while it worked on this.",
+                "It is not done a second time; it may have been done.",
+                "Look at the card or the timeline, then ask again if it is still needed.",
+                tone=Tone.FAULT,
+            )
+        await self._whisper(place, str(event["user"]), reply)
 
     # ------------------------------------------------------------ shared
 
@@ -143,4 +178,11 @@ async def pin_message(edge: Edge, message: Payload, by: Person, place: Place) ->
         return say("This message has no author.", "It was not put on a timeline.", tone=Tone.REFUSED)
     name = edge.desk.setup.people.by_slack(author, str(message.get("username") or "")).name
     said_at = datetime.fromtimestamp(float(ts), tz=UTC)
-    return await edge.desk.pin(str(message.get("text") or ""), name, said_at, link, by, place)
+    text = readable(str(message.get("text") or ""), edge.desk.setup.people)
+    return await edge.desk.pin(text, name, said_at, link, by, place)
+
+
+async def show_home(edge: Edge, user_id: str) -> None:
+    """App Home as it is now for this person."""
+    found = await edge.desk.home(edge.desk.setup.people.by_slack(user_id))
+    await edge.client.views_publish(user_id=user_id, view=home(found.incidents, found.waiting))
