@@ -52,5 +52,6 @@ class WebMetrics:
     def text(self, accept: str = "") -> tuple[bytes, str]:
         """Everything, and its content type: OpenMetrics, or the older format for who takes nothing but plain text."""
         plain = "text/plain" in accept and not any(kind in accept for kind in (OPEN_METRICS, "*/*"))
-        encode, content_type = choose_encoder(accept if plain or OPEN_METRICS in accept else OPEN_METRICS)
+        # The header itself is not handed on: the library fails on versions that are none.
+        encode, content_type = choose_encoder("text/plain" if plain else OPEN_METRICS)
         return encode(self.registry), content_type

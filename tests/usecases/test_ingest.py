@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.alert import Direction, Drift, DriftKind, FeatureDrift
+from bot.domain.alert import Direction, Drift, DriftKind, FeatureDrift, Reading
 from bot.domain.incident import Status
 from bot.domain.post import PostKind
 from bot.domain.routing import Phase
@@ -272,6 +272,14 @@ async def test_another_alert_that_reopens_is_not_said_to_fire_again(watch: Watch
     await watch.send(an_alert(watch.start, "ModelLatencyHigh"))
     (entry,) = await watch.timeline(1, Kind.REOPENED)
     assert entry.text == "Reopened: ModelLatencyHigh fires, soon after it was resolved"
+
+
+async def test_what_comes_back_shows_what_is_measured_now(watch: Watch) -> None:
+    alert = an_alert(watch.start, reading=Reading("error ratio", 0.31, 0.05))
+    await watch.send(alert)
+    await watch.send(over(alert))
+    await watch.send(replace(alert, starts_at=watch.clock.now(), reading=Reading("error ratio", 0.52, 0.05)))
+    assert (await watch.incident()).reading == Reading("error ratio", 0.52, 0.05)
 
 
 async def test_who_is_responsible_is_paged_anew_when_it_comes_back(watch: Watch) -> None:
