@@ -58,8 +58,22 @@ class Server(uvicorn.Server):
         self.ready.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nothing new, let what is under way end within the grace, cut the rest."""
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
         await self._sandbox.close()
-        await super().shutdown(sockets)
+        connections = list(self.server_state.connections)
+        for connection in connections:
+            connection.shutdown()
+        if self.server_state.tasks:
+            _, slow = await asyncio.wait(self.server_state.tasks, timeout=GRACE)
+            for task in slow:
+                task.cancel()
+        for connection in connections:
+            if connection.transport is not None:
+                connection.transport.abort()
 
     def stop(self) -> None:
         """End soon."""
