@@ -9,7 +9,7 @@ PACKAGES := prometheus prometheus-alertmanager postgresql chromium
 SAME := joblib|numpy|scikit-learn|scipy|skops|threadpoolctl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench setup lock clean python vendors packages
+.PHONY: help demo test check fix docs bench setup lock clean python vendors packages formatted linted typed layered documented
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|' 2>/dev/null \
@@ -21,11 +21,17 @@ demo: setup vendors  ## play the story on this machine: http://127.0.0.1:8080
 test: setup vendors packages  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-check: setup  ## format, lint, types, import contracts, docs: under a minute
+check: formatted linted typed layered documented  ## format, lint, types, import contracts, docs: under a minute
+
+formatted: setup
 	$(BIN)/ruff format --check .
+linted: setup
 	$(BIN)/ruff check .
+typed: setup
 	$(BIN)/mypy
+layered: setup
 	$(BIN)/lint-imports
+documented: setup
 	$(BIN)/python -m pytest -q tests/test_docs.py
 
 fix: setup  ## format and repair what can be repaired
