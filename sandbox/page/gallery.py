@@ -11,7 +11,7 @@ from sandbox.page.blocks import render
 from sandbox.page.html import el, pretty
 from sandbox.page.messages import message_html
 from sandbox.page.sheet import Names, Sheet, Surface
-from sandbox.page.shell import document
+from sandbox.page.shell import document, layers
 
 NAMES = Names(
     users={"U0MLENG01": "Mika Laine", "U0DEVOPS1": "Devi Rao", "U0MLOPSBOT": "MLOps bot"},
@@ -44,7 +44,8 @@ def samples() -> tuple[Sample, ...]:
 def gallery_html() -> Markup:
     """The page."""
     shown = [_sample(sample, place) for place, sample in enumerate(samples())]
-    return document("Every block", el("main", el("h1", "Every block"), shown, class_="gallery"))
+    main = el("main", el("h1", "Every block"), shown, class_="gallery", id="main")
+    return document("Every block", main, layers())
 
 
 def _sample(sample: Sample, place: int) -> Markup:

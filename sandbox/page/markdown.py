@@ -91,15 +91,19 @@ def _unquoted(line: str) -> str:
 
 def _list_end(lines: Lines, at: int) -> int:
     """A list goes on over its items and what is indented below them."""
-    end = at
+    first, end = _ITEM.match(lines[at]), at
     while end < len(lines):
         line = lines[end]
-        following = lines[end + 1] if end + 1 < len(lines) else ""
-        indented = line[:1] in {" ", "\t"}
-        if not (_ITEM.match(line) or (line.strip() and indented) or (not line.strip() and _ITEM.match(following))):
+        item = _ITEM.match(line if line.strip() or end + 1 == len(lines) else lines[end + 1])
+        indented = line[:1] in {" ", "\t"} and bool(line.strip())
+        if not (indented or (item and first and (item[1] > first[1] or _ordered(item) == _ordered(first)))):
             break
         end += 1
     return end
+
+
+def _ordered(item: re.Match[str]) -> bool:
+    return item[2][0].isdigit()
 
 
 def _list(lines: Lines, depth: int) -> Markup:
@@ -113,7 +117,7 @@ def _list(lines: Lines, depth: int) -> Markup:
             rows.append([found[3]])
         else:
             rows[-1].append(line[margin + 2 :] if line.strip() else "")
-    ordered = first[2][0].isdigit()
+    ordered = _ordered(first)
     start = int(first[2][:-1]) if ordered and first[2][:-1] not in {"1", "0"} else None
     return el("ol" if ordered else "ul", [_item(row, depth) for row in rows], start=start)
 

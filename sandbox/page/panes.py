@@ -2,9 +2,8 @@
 
 from markupsafe import Markup
 
-from sandbox.page.html import Child, el, join, pretty
+from sandbox.page.html import Child, el, join
 from sandbox.page.messages import avatar, message_html
-from sandbox.page.moments import clock
 from sandbox.page.reader import Reader
 from sandbox.page.views import home_html
 from sandbox.workspace import Channel, Message
@@ -84,7 +83,7 @@ def _home_link(reader: Reader, here: str) -> Markup:
 
 def channel_html(reader: Reader, channel: Channel) -> Markup:
     """A channel: its head, its last messages, a place to write."""
-    title, about = _title(reader, channel)
+    title, about = title_of(reader, channel)
     member = reader.person.id in channel.members
     if channel.archived:
         write: Markup = el("p", "This channel is archived. Nothing can be written here.", class_="no-composer")
@@ -123,7 +122,8 @@ def _tabs(reader: Reader, here: str) -> Markup:
     )
 
 
-def _title(reader: Reader, channel: Channel) -> tuple[str, Child]:
+def title_of(reader: Reader, channel: Channel) -> tuple[str, Child]:
+    """What a conversation is called, and what is said about it."""
     if channel.kind == "im":
         bot = reader.workspace.members[reader.workspace.app.user_id]
         return bot.real_name, f"Direct messages of the app with {reader.person.real_name}"
@@ -188,10 +188,10 @@ def composer_html(reader: Reader, holder: str, thread: str = "") -> Markup:
 def thread_html(reader: Reader, channel: Channel, thread: str) -> Markup:
     """A message with what was answered."""
     parent = reader.message(channel, thread)
-    title, _ = _title(reader, channel)
+    title, _ = title_of(reader, channel)
     if parent is None:
         gone = el("p", "This thread isn't here any more.", class_="empty")
-        return _beside("Thread", title) + gone
+        return beside("Thread", title) + gone
     count = len(channel.threads.get(thread, ()))
     first = el("ol", one_html(reader, channel, parent, in_thread=True), class_="thread-first")
     between = el("p", f"{count} {'reply' if count == 1 else 'replies'}", class_="between") if count else None
@@ -202,42 +202,11 @@ def thread_html(reader: Reader, channel: Channel, thread: str) -> Markup:
     may = reader.person.id in channel.members and not channel.archived
     write = composer_html(reader, "Reply…", thread) if may else None
     return (
-        _beside("Thread", title) + el("div", first, between, rows, class_="log", id="thread-log") + (write or Markup())
+        beside("Thread", title) + el("div", first, between, rows, class_="log", id="thread-log") + (write or Markup())
     )
 
 
-def call_html(reader: Reader, channel: Channel, ts: str) -> Markup:
-    """The Web API call that made a message, with the message as Slack's JSON."""
-    message = reader.message(channel, ts)
-    head = _beside("How it was made", _title(reader, channel)[0])
-    if message is None:
-        return head + el("p", "This message isn't here any more.", class_="empty")
-    parts: list[Child] = []
-    call = reader.workspace.call_behind(channel.id, ts)
-    if call is not None:
-        state = "ok" if call["ok"] else str(call["error"])
-        facts = (
-            ("Call", f"no. {call['n']}"),
-            ("Answer", state),
-            ("Took", f"{call['ms']:.1f} ms"),
-            ("At", clock(call["at"])),
-        )
-        parts += [
-            el("h3", el("code", call["method"])),
-            el("dl", [(el("dt", name), el("dd", value)) for name, value in facts]),
-            el("h4", "Arguments"),
-            el("pre", pretty(call["arguments"])),
-        ]
-    elif message.by_app:
-        parts.append(
-            el("p", "Sent by the app without a Web API call: to a response address, or as its acknowledgement.")
-        )
-    else:
-        parts.append(el("p", "Written by a person, in this page or through the control API."))
-    parts += [el("h4", "The message now"), el("pre", pretty(reader.json(message)))]
-    return head + el("div", parts, class_="log call", tabindex=0)
-
-
-def _beside(title: str, where: str) -> Markup:
+def beside(title: str, where: str) -> Markup:
+    """The head of what stands beside the channel."""
     close = el("button", "×", type="button", class_="btn icon", data_close_side=True, aria_label=f"Close: {title}")
     return el("header", el("div", el("h2", title), el("p", where, class_="about")), close, class_="pane-head")

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from sandbox.page import panes, shell
 from sandbox.page.gallery import gallery_html
 from sandbox.page.html import el
+from sandbox.page.origin import origin_html
 from sandbox.page.reader import Reader, in_channel
 from sandbox.page.views import home_html, modals_html
 from sandbox.workspace import Channel, Workspace
@@ -49,15 +50,15 @@ def routes(workspace: Workspace, _interactions: object = None) -> list[BaseRoute
     async def index(request: Request) -> Response:
         return _index(workspace, request)
 
-    async def archive(request: Request) -> Response:
-        return _archive(workspace, request)
+    async def file(request: Request) -> Response:
+        return _file(workspace, request)
 
     async def gallery(_request: Request) -> Response:
         return Page(gallery_html())
 
     return [
         Route("/", index),
-        Route("/archives/{channel}/p{digits:int}", archive),
+        Route("/files/{id}", file),
         Route("/page/gallery", gallery),
         fragment("/page/main", _main),
         fragment("/page/sidebar", _sidebar),
@@ -97,18 +98,12 @@ def _index(workspace: Workspace, request: Request) -> Response:
     return Page(shell.workspace_page(title, state, panes.sidebar_html(reader, here), main, side, modals_html(reader)))
 
 
-def _archive(workspace: Workspace, request: Request) -> Response:
-    """A permalink: to the message in its channel, as whoever comes first and may see it."""
-    digits = str(request.path_params["digits"])
-    ts = f"{digits[:-6]}.{digits[-6:]}"
-    thread = request.query_params.get("thread_ts", "")
-    readers = [Reader(workspace, p) for p in workspace.members.values() if not p.is_bot]
-    asked = request.query_params.get("as")
-    able = [r for r in readers if asked in {None, r.person.name} and r.channel(request.path_params["channel"])]
-    if not able:
-        return Page(shell.sorry("There is no such channel, or nobody here may see it."), 404)
-    place = f"/?as={able[0].person.name}&channel={request.path_params['channel']}"
-    return RedirectResponse(f"{place}{f'&thread={thread}' if thread else ''}&at={ts}", headers=shell.HEADERS)
+def _file(workspace: Workspace, request: Request) -> Response:
+    """A file's permalink: its bytes."""
+    found = workspace.file(request.path_params["id"])
+    if found is None:
+        return Page(shell.sorry("This file isn't here, or was deleted."), 404)
+    return RedirectResponse(found["url_private"], headers=shell.HEADERS)
 
 
 # ---------------------------------------------------------------- fragments
@@ -144,16 +139,19 @@ def _thread(request: Request, reader: Reader) -> Markup:
 
 
 def _call(request: Request, reader: Reader) -> Markup:
-    return panes.call_html(reader, _channel(reader, request), request.query_params.get("ts", ""))
+    return origin_html(reader, _channel(reader, request), request.query_params.get("ts", ""))
 
 
 def _reader(workspace: Workspace, request: Request) -> Reader:
-    name = request.query_params.get("as")
-    people = [p for p in workspace.members.values() if not p.is_bot]
-    person = workspace.person(name) if name else people[0]
-    if person is None or person.is_bot:
-        raise Missing(f"There is nobody called “{name}” here.")
-    return Reader(workspace, person)
+    """Who looks: whom the address names, else the first one who sees the channel that it names."""
+    name, channel = request.query_params.get("as"), request.query_params.get("channel")
+    if name:
+        person = workspace.person(name)
+        if person is None or person.is_bot:
+            raise Missing(f"There is nobody called “{name}” here.")
+        return Reader(workspace, person)
+    readers = [Reader(workspace, p) for p in workspace.members.values() if not p.is_bot]
+    return next((r for r in readers if not channel or r.channel(channel)), readers[0])
 
 
 def _channel(reader: Reader, request: Request) -> Channel:

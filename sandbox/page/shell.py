@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from sandbox.page.html import Child, Json, el, packed
+from sandbox.page.html import Child, Json, el, join, packed
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http: data:; connect-src 'self'; "
@@ -41,12 +41,21 @@ def workspace_page(title: str, state: Json, sidebar: Child, main: Child, side: C
         el("a", "To the messages", href="#main", class_="skip"),
         el("nav", sidebar, id="sidebar", aria_label="Channels and people"),
         el("main", main, id="main"),
-        el("aside", side, id="side", aria_label="Beside the channel", hidden=not side),
-        el("div", modal, id="modals"),
-        el("div", id="notes", role="status", aria_live="polite"),
-        el("div", id="floating"),
+        layers(side, modal),
         el("script", _json(state), type="application/json", id="state"),
-        class_="with-side" if side else "",
+        class_="workspace with-side" if side else "workspace",
+    )
+
+
+def layers(side: Child = None, modal: Child = None) -> Markup:
+    """What the script puts beside and on top of the page."""
+    return join(
+        [
+            el("aside", side, id="side", aria_label="Beside the channel", hidden=not side),
+            el("div", modal, id="modals"),
+            el("div", id="notes", role="status", aria_live="polite"),
+            el("div", id="floating"),
+        ]
     )
 
 

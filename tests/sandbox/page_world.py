@@ -33,9 +33,17 @@ RUNBOOK = Runbook(
 
 def incident_view(status: Status = Status.OPEN, **more: Any) -> IncidentView:
     incident = an_incident(
-        status, title="Input drift on amount", reading=Reading("psi", 0.31, 0.2), feature="amount", alerts_seen=3, alerts_firing=2, **more
+        status,
+        title="Input drift on amount",
+        reading=Reading("psi", 0.31, 0.2),
+        feature="amount",
+        alerts_seen=3,
+        alerts_firing=2,
+        **more,
     )
-    change = Change("fraud-detector", "promotion", "champion moved from version 2 to 3", T0 - timedelta(hours=6), by="Dana Sutter")
+    change = Change(
+        "fraud-detector", "promotion", "champion moved from version 2 to 3", T0 - timedelta(hours=6), by="Dana Sutter"
+    )
     operations = (an_operation(),) if status is Status.ACKNOWLEDGED else ()
     return IncidentView(
         incident=incident, now=T0 + minutes(4), runbook=RUNBOOK, changes=(change,), alerts=(), operations=operations,
@@ -49,7 +57,9 @@ def plan_view(state: OperationState = OperationState.AWAITING_APPROVAL) -> Opera
     target = version("2", metrics={"auc": 0.8412, "log_loss": 0.31})
     current = version("3", metrics={"auc": 0.7133, "log_loss": 0.52})
     made = replace(an_operation(state), plan=a_plan(target=target, current=current))
-    return OperationView(made, T0 + minutes(5), _MIKA, "", (Named(_DEVI, "DevOps/MLOps engineer is Accountable"),), an_incident())
+    return OperationView(
+        made, T0 + minutes(5), _MIKA, "", (Named(_DEVI, "DevOps/MLOps engineer is Accountable"),), an_incident()
+    )
 
 
 def as_json(message: BotMessage) -> dict[str, Any]:
@@ -91,7 +101,17 @@ class World:
         return messages.post(self.workspace, where, self.workspace.members[BOT], body, thread_ts=thread, call=n)
 
     def file(self, name: str, mimetype: str, data: bytes) -> dict[str, Any]:
-        made = File(self.workspace.new_id("F"), name, name, BOT, int(self.clock.now()), mimetype, data, channels=[self.incidents.id], done=True)
+        made = File(
+            self.workspace.new_id("F"),
+            name,
+            name,
+            BOT,
+            int(self.clock.now()),
+            mimetype,
+            data,
+            channels=[self.incidents.id],
+            done=True,
+        )
         self.workspace.files[made.id] = made
         found = self.workspace.file(made.id)
         assert found is not None
@@ -114,12 +134,19 @@ def populated() -> World:
     messages.react(world.workspace, first, MIKA, "eyes")
     messages.react(world.workspace, first, DEVI, "eyes")
     messages.edit(world.workspace, first, as_json(card(incident_view(Status.ACKNOWLEDGED))), mark=False)
-    said = world.say(DANA, "The feature was rebuilt at 02:30, see <https://example.com/run/7|the run>. *Not* the model, I think.")
+    said = world.say(
+        DANA, "The feature was rebuilt at 02:30, see <https://example.com/run/7|the run>. *Not* the model, I think."
+    )
     messages.react(world.workspace, said, MIKA, "pushpin")
     report = world.file("INC-42.md", "text/markdown", b"# INC-42\n")
     world.post({"text": "The timeline so far.", "files": [report]})
     messages.whisper(
-        world.workspace, world.incidents, MIKA, {"text": "🚫 Devi Rao approves this, not you.\nNothing was changed. Ask them, or see `/mlops who fraud-detector`."}
+        world.workspace,
+        world.incidents,
+        MIKA,
+        {
+            "text": "🚫 Devi Rao approves this, not you.\nNothing was changed. Ask them, or see `/mlops who fraud-detector`."
+        },
     )
     direct = world.workspace.direct(MIKA)
     world.post(as_json(card(incident_view())), channel=direct)

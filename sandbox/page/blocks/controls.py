@@ -139,14 +139,19 @@ def _select(element: Json, block_id: str, sheet: Sheet) -> Markup:
             for key, text, about, choice in choices
         ]
         options.append(el("optgroup", drawn, label=label) if label else join(drawn))
-    outside = kind == "external_select"
     hooks = {**_hooks(element, block_id, sheet), "data_act": True}
-    note = (
-        "The app supplies these options while one types; the sandbox offers only the one that is set."
-        if outside
-        else None
-    )
-    return el("select", options, class_="select", aria_label=holder, title=note, **hooks) + confirmation(element, sheet)
+    box = el("select", options, class_="select", aria_label=holder, **hooks) + confirmation(element, sheet)
+    return _asked_for(element, box) if kind == "external_select" else box
+
+
+def _asked_for(element: Json, drawn: Markup) -> Markup:
+    """The app gives the options while one types; what it gave can then be chosen below."""
+    least = element.get("min_query_length")
+    field = el(
+        "input", type="search", class_="field", placeholder="Type to ask the app…", aria_label="Type to ask the app",
+        autocomplete="off", data_suggest=least if isinstance(least, int) else 3,
+    )  # fmt: skip
+    return el("div", field, drawn, class_="external")
 
 
 def _marks(element: Json, block_id: str, sheet: Sheet) -> Markup:
@@ -159,17 +164,18 @@ def _marks(element: Json, block_id: str, sheet: Sheet) -> Markup:
     for label, choices in _groups(element, sheet):
         rows += [el("div", label, class_="group-label")] if label else []
         for key, text, about, choice in choices:
-            box = el(
+            tick = el(
                 "input", type="radio" if kind == "radio_buttons" else "checkbox", name=name, value=key,
                 checked=key in initial, data_choice=packed(choice),
             )  # fmt: skip
             words = el("span", text, el("small", about) if about else None)
-            rows.append(el("label", box, words, class_="mark"))
+            rows.append(el("label", tick, words, class_="mark"))
     limit = element.get("max_selected_items")
     many = "marks many" if kind.startswith("multi_") else "marks"
     role = "radiogroup" if kind == "radio_buttons" else "group"
     more = {"data_max": limit if isinstance(limit, int) else None, "data_act": True, "aria_labelledby": f"{name}-label"}
-    return el("div", rows, class_=many, role=role, **hooks, **more) + confirmation(element, sheet)
+    box = el("div", rows, class_=many, role=role, **hooks, **more) + confirmation(element, sheet)
+    return _asked_for(element, box) if kind == "multi_external_select" else box
 
 
 _Choice = tuple[str, Markup, Markup | None, object]

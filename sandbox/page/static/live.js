@@ -113,7 +113,7 @@ export function watchOlder(root = document) {
 }
 
 export async function loadOlder(button) {
-  if (button.disabled) return;
+  if (button.disabled) return false;
   button.disabled = true;
   seen.unobserve(button);
   const list = button.closest("ol");
@@ -127,8 +127,10 @@ export async function loadOlder(button) {
     arrange(list);
     scroller.scrollTop = scroller.scrollHeight - before;
     watchOlder(list);
+    return true;
   } catch {
     button.disabled = false;
+    return false;
   }
 }
 

@@ -5,7 +5,7 @@ import { ask, closeModal, modalOpen, prepare, refreshModals } from "./dialogs.js
 import { grow, hint, send, typed } from "./composer.js";
 import { listen, loadOlder, settle, showUnread } from "./live.js";
 import { closeSide, find, go, jump, openCall, openThread, remember, shown, sideShown } from "./places.js";
-import { given, limitMarks, values } from "./values.js";
+import { given, limitMarks, suggest, values } from "./values.js";
 
 const PICKED = "👍 👎 ✅ ❌ 👀 📌 🚨 🔥 🎉 🙏 💯 🤔 🚀 ⏳ 🔍 📝 💡 ❤️ 😅 👏 🐛".split(" ");
 const NAMES = "+1 -1 white_check_mark x eyes pushpin rotating_light fire tada pray 100 thinking_face rocket hourglass_flowing_sand mag memo bulb heart sweat_smile clap bug".split(" ");
@@ -125,7 +125,7 @@ function followInside(link) {
   if (!found) return false;
   const [, channel, whole, rest] = found;
   const thread = to.searchParams.get("thread_ts");
-  go(channel, { at: `${whole}.${rest}` }).then(() => thread && openThread(channel, thread, { write: false }));
+  go(channel, { message: `${whole}.${rest}` }).then(() => thread && openThread(channel, thread, { write: false }));
   return true;
 }
 
@@ -170,6 +170,7 @@ document.addEventListener("change", (event) => {
 });
 
 document.addEventListener("input", (event) => {
+  if ("suggest" in event.target.dataset) suggest(event.target);
   if (!event.target.matches(".composer textarea")) return;
   grow(event.target);
   hint(event.target);
@@ -251,7 +252,7 @@ async function reload() {
 }
 
 if ($("#sidebar")) {
-  const at = new URLSearchParams(location.search).get("at");
+  const at = new URLSearchParams(location.search).get("message");
   remember("replaceState");
   shown();
   sideShown();

@@ -1,7 +1,7 @@
 // Going somewhere: the address carries the state, so that a link or a picture of the page can be made of any of it.
 
 import { $, $$, act, elements, fragment, state, unfloat } from "./dom.js";
-import { markRead, refreshHome, settle, showUnread, watchOlder } from "./live.js";
+import { loadOlder, markRead, refreshHome, settle, showUnread, watchOlder } from "./live.js";
 import { arrange } from "./moments.js";
 
 const main = document.getElementById("main");
@@ -26,7 +26,7 @@ export function remember(how = "pushState") {
 }
 
 /** Show a channel, or `home`. */
-export async function go(channel, { push = true, at = "" } = {}) {
+export async function go(channel, { push = true, message = "" } = {}) {
   unfloat();
   document.body.classList.remove("menu-open");
   const home = channel === "home";
@@ -39,7 +39,7 @@ export async function go(channel, { push = true, at = "" } = {}) {
     else link.removeAttribute("aria-current");
   }
   shown();
-  if (at) find(at);
+  if (message) find(message);
   if (push) remember();
   if (!matchMedia("(max-width: 720px)").matches) $(".composer textarea", main)?.focus({ preventScroll: true });
 }
@@ -65,10 +65,14 @@ async function openHome() {
   await refreshHome();
 }
 
-export function find(ts) {
-  const row = document.getElementById(`m-${ts}`) ?? document.getElementById(`t-${ts}`);
-  row?.scrollIntoView({ block: "center" });
-  row?.classList.add("at");
+/** Scroll to a message; an old one is loaded first. */
+export async function find(ts) {
+  const there = () => document.getElementById(`m-${ts}`) ?? document.getElementById(`t-${ts}`);
+  for (let older = $("#log [data-older]"); older && !there(); older = $("#log [data-older]")) {
+    if (older.dataset.older < ts || !(await loadOlder(older))) break;
+  }
+  there()?.scrollIntoView({ block: "center" });
+  there()?.classList.add("at");
 }
 
 /** A thread beside the channel. */

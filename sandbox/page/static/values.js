@@ -1,6 +1,6 @@
 // What a person has filled in, as Slack's state objects.
 
-import { $$ } from "./dom.js";
+import { $, $$, act } from "./dom.js";
 
 const chosen = (control) => JSON.parse(control.dataset.choice);
 const lists = new Set(["selected_options", "selected_users", "selected_channels", "selected_conversations"]);
@@ -62,4 +62,55 @@ export function limitMarks(control) {
   if (!max) return;
   const full = $$("input:checked", control).length >= max;
   for (const mark of $$("input:not(:checked)", control)) mark.disabled = full;
+}
+
+// ---------------------------------------------------------------- options that the app gives
+
+let asked = 0;
+
+/** Ask the app for the options that fit what was typed, once one stops typing. */
+export function suggest(field) {
+  const control = $("[data-state]", field.parentElement);
+  const mine = ++asked;
+  if (field.value.length < Number(field.dataset.suggest)) return;
+  setTimeout(async () => {
+    if (mine !== asked) return;
+    const view = field.closest("[data-view]");
+    const message = field.closest(".msg");
+    const where = view ? { view_id: view.dataset.view } : { channel: message?.dataset.channel, ts: message?.dataset.ts };
+    const outcome = await act("suggest", { ...where, action_id: control.dataset.action, value: field.value });
+    if (mine === asked && outcome.ack) offer(control, outcome.ack);
+  }, 250);
+}
+
+function offer(control, { options = [], option_groups: groups = [] }) {
+  const all = [...options, ...groups.flatMap((group) => group.options ?? [])];
+  if (control.tagName === "SELECT") {
+    const kept = [...control.options].filter((option) => !option.value || option.selected);
+    control.replaceChildren(...kept, ...all.filter((one) => !kept.some((o) => o.value === one.value)).map(option));
+    return;
+  }
+  const kept = $$(".mark", control).filter((row) => $("input", row).checked);
+  const have = new Set(kept.map((row) => $("input", row).value));
+  control.replaceChildren(...kept, ...all.filter((one) => !have.has(one.value)).map((one) => mark(control.id, one)));
+}
+
+function option(one) {
+  const made = document.createElement("option");
+  made.value = one.value;
+  made.textContent = one.text?.text ?? one.value;
+  made.dataset.choice = JSON.stringify(one);
+  return made;
+}
+
+function mark(name, one) {
+  const row = document.createElement("label");
+  row.className = "mark";
+  const box = document.createElement("input");
+  Object.assign(box, { type: "checkbox", name, value: one.value });
+  box.dataset.choice = JSON.stringify(one);
+  const words = document.createElement("span");
+  words.textContent = one.text?.text ?? one.value;
+  row.append(box, words);
+  return row;
 }

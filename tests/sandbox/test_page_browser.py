@@ -1,0 +1,246 @@
+"""The page in a real browser, with a real app behind it: what a person does there and sees."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.slack.blocks.card import card
+from sandbox.interactions import Outcome
+from sandbox.workspace import messages
+from sandbox.world import Sandbox
+from tests.browser import Browser, Tab, artefacts
+from tests.needs import needs
+from tests.sandbox.page_app import living
+from tests.sandbox.page_world import DEVI, World, as_json, crowd, incident_view
+
+pytestmark = needs("chromium")
+FIRST = "#log .msg:not(.ephemeral)"
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with Browser.start() as started:
+        yield started
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[tuple[Sandbox, str]]:
+    async with living() as (sandbox, url):
+        yield sandbox, url
+
+
+async def _enter(tab: Tab, url: str, who: str = "mika", more: str = "") -> None:
+    await tab.open(f"{url}/?as={who}&channel=ml-incidents{more}")
+    await tab.until("document.querySelector('.link-state').classList.contains('live')")
+
+
+async def _menu(tab: Tab, entry: str) -> None:
+    await tab.hover(FIRST)
+    await tab.click(f"{FIRST} .tools [data-more]")
+    await tab.click(f"text={entry}")
+
+
+async def test_a_night_from_declaring_to_pinning(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    sandbox, url = place
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.evaluate("window.notReloaded = true")
+
+        # A command opens a modal; what is wrong is said at its place, and what was typed stays.
+        await tab.type("/mlops declare", into="#main .composer textarea")
+        await tab.sees("goes to the app", "#main .composer-hint")
+        await tab.press("Enter")
+        await tab.sees("Declare an incident", "#modals h2")
+        await tab.click("#modals [type=submit]")
+        await tab.sees("Please complete this required field.", "#modals .wrong:not([hidden])")
+        await tab.type("too short", into="#modals input")
+        await tab.choose("#modals select[data-action=severity]", "sev1")
+        await tab.press("Enter")
+        await tab.sees("Say it in at least ten characters.", "#modals .wrong:not([hidden])")
+        assert await tab.evaluate("document.querySelector('#modals select[data-action=severity]').value") == "sev1"
+        await tab.type(" no more: cards are declined", into="#modals input")
+        await tab.press("Enter")
+        await tab.until("!document.querySelector('#modals').firstElementChild")
+
+        # The card comes by itself, with a note that nobody else sees.
+        await tab.sees("cards are declined", "#log")
+        await tab.sees("Declared as sev1.", ".msg.ephemeral")
+        async with browser.tab() as other:
+            await _enter(other, url, "devi")
+            await other.sees("cards are declined", "#log")
+            await other.sees_not("Declared as sev1.", "#log")
+
+        # A press edits the message where it stands; a select in it acts at once.
+        await tab.click("text=Acknowledge")
+        await tab.sees("Acknowledged by @Mika Laine", "#log")
+        await tab.choose("#log select[data-action=pick]", "sev1")
+        await tab.sees("You chose sev1.", ".msg.ephemeral")
+
+        # The message's menu: the app's shortcut, and the call that made it.
+        await _menu(tab, "⚡ Add to timeline")
+        await tab.sees("Added “Acknowledged” to the timeline.", ".msg.ephemeral")
+        await _menu(tab, "Show how it was made")
+        await tab.sees("chat.update", "#side h3")
+        await tab.press("Escape")
+        await tab.until("document.querySelector('#side').hidden")
+
+        # A question before what matters: no means no.
+        await tab.click("text=Roll back")
+        await tab.sees("Nothing is changed before somebody else approves it.", ".dialog")
+        await tab.click(".dialog [data-answer=no]")
+        await tab.click("text=Roll back")
+        await tab.click(".dialog [data-answer=yes]")
+        await tab.sees("1 reply", "#log .replies")
+        plans = [call for call in sandbox.workspace.calls("chat.postMessage") if "plan" in call["arguments"]["text"]]
+        assert len(plans) == 1
+
+        # 📌, and the thread that it starts.
+        await tab.hover(FIRST)
+        await tab.click(f"{FIRST} .tools [data-react=pushpin]")
+        await tab.sees("2 replies", "#log .replies")
+        await tab.click("#log .replies")
+        await tab.sees("Pinned by @Mika Laine.", "#side")
+        await tab.type("Thank you", into="#side .composer textarea")
+        await tab.press("Enter")
+        await tab.sees("Thank you", "#side .thread-replies")
+        await tab.sees("3 replies", "#log .replies")
+
+        assert await tab.evaluate("window.notReloaded") is True
+        assert tab.errors == []
+        assert [address for address in tab.requests if not address.startswith((url, "data:"))] == []
+
+
+async def test_what_the_app_does_not_take_is_told_to_the_person(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    _, url = place
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.type("/deploy now", into="#main .composer textarea")
+        await tab.press("Enter")
+        await tab.sees("/deploy is not a command here. The app has: /mlops.", "#notes")
+        assert await tab.evaluate("document.querySelector('#main .composer textarea').value") == "/deploy now"
+        await tab.evaluate("document.querySelector('#main .composer textarea').value = ''")
+        await tab.type("/mlops silent", into="#main .composer textarea")
+        await tab.press("Enter")
+        await tab.sees("operation_timeout", "#notes")
+
+
+async def test_somebody_else_by_keyboard_and_the_home_of_the_app(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    _, url = place
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.press("k", ctrl=True)
+        await tab.sees("Devi Rao", ".jumper")
+        await tab.type("devi")
+        await tab.press("Enter")
+        await tab.sees("Devi Rao", ".who summary")
+        await tab.until("new URL(location).searchParams.get('as') === 'devi'")
+        await tab.sees("ml-leads", "#sidebar")
+        await tab.click("text=Home of the app")
+        await tab.sees("Welcome, @Devi Rao.", "#home")
+        await tab.until("new URL(location).searchParams.has('home')")
+        await tab.evaluate("history.back()")
+        await tab.until("document.querySelector('#log')?.dataset.channel === 'C0INCIDENT'")
+        await tab.click("#sidebar [data-go=C0PRIVATE1]")
+        await tab.sees("ml-leads", "#main h1")
+        assert tab.errors == []
+
+
+async def test_other_channels_are_marked_until_they_are_read(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    sandbox, url = place
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        said: Outcome = await sandbox.interactions.message(DEVI, "ml-platform", "The cluster is full.")
+        assert said.error is None
+        await tab.until("document.querySelector('#sidebar [data-go=C0PLATFORM]').classList.contains('unread')")
+        assert await tab.text("#sidebar [data-go=C0PLATFORM] .count") == "1"
+        await tab.click("#sidebar [data-go=C0PLATFORM]")
+        await tab.sees("The cluster is full.", "#log")
+        await tab.until("!document.querySelector('#sidebar [data-go=C0PLATFORM]').classList.contains('unread')")
+
+
+async def test_a_bad_night_scrolls_and_edits_only_what_changed(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    sandbox, url = place
+    world = World(sandbox.workspace)
+    for n in range(150):
+        world.say(DEVI, f"note {n}")
+    crowd(world, incidents=50, replies=200)
+    channel = world.incidents
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.evaluate("window.notReloaded = true")
+        assert await tab.evaluate("document.querySelectorAll('#log > .msg').length") == 60
+        await tab.evaluate("document.querySelector('#log').scrollTop = 0")
+        await tab.until("document.querySelectorAll('#log > .msg').length === 120")
+        kept = await tab.evaluate("document.querySelector('#log').scrollTop")
+        assert kept > 1000, "what one was reading stays where it was"
+
+        # One card of fifty is edited: one fragment is fetched, the other elements stay the same ones.
+        cards = [m for m in channel.messages.values() if not m.is_reply and m.by_app]
+        await tab.evaluate("document.querySelectorAll('#log > .msg').forEach(one => one.marked = true)")
+        tab.requests.clear()
+        messages.edit(sandbox.workspace, cards[-1], {"text": "ended", "blocks": []}, mark=False)
+        await tab.until(f"document.getElementById('m-{cards[-1].ts}').textContent.includes('ended')")
+        assert len([address for address in tab.requests if "/static/" not in address]) == 1
+        assert (
+            await tab.evaluate("[...document.querySelectorAll('#log > .msg')].filter(one => !one.marked).length") == 1
+        )
+
+        # A message that goes, goes; a thread of 200 opens at its end.
+        note = [m for m in channel.messages.values() if not m.is_reply and not m.by_app][-1]
+        messages.delete(sandbox.workspace, note)
+        await tab.until(f"!document.getElementById('m-{note.ts}')")
+        await tab.evaluate("document.querySelector('#log').scrollTop = 1e9")
+        await tab.click(f"[id='m-{cards[-1].ts}'] .replies")
+        await tab.sees("note 199", "#side .thread-replies")
+        assert await tab.evaluate("document.querySelectorAll('#side .thread-replies > .msg').length") == 60
+        assert await tab.evaluate("window.notReloaded") is True
+        assert tab.errors == []
+
+
+async def test_on_a_phone_at_ten_past_three(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    sandbox, url = place
+    World(sandbox.workspace).post(as_json(card(incident_view())))
+    async with browser.tab(390, 844, dark=True, touch=True) as tab:
+        await _enter(tab, url)
+        await tab.sees("Acknowledge", "#log")
+        assert await tab.evaluate("document.documentElement.scrollWidth") <= 390
+        assert await tab.evaluate(
+            "[...document.querySelectorAll('#log .btn')].every(b => b.getBoundingClientRect().height >= 40)"
+        )
+        assert await tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 25, 28)"
+        await tab.click("[data-menu]")
+        await tab.until("document.querySelector('#sidebar').getBoundingClientRect().x === 0")
+        await tab.click("#sidebar [data-go=C0PLATFORM]")
+        await tab.sees("#ml-platform", "#main h1")
+        await tab.until("document.querySelector('#sidebar').getBoundingClientRect().right <= 0")
+        await tab.screenshot(artefacts() / "page-phone-dark.png")
+
+
+async def test_what_is_hostile_stays_text_in_the_browser_too(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    sandbox, url = place
+    evil = "<img src=x onerror=alert(1)><script>window.bad=1</script>"
+    world = World(sandbox.workspace)
+    world.post({"text": evil, "blocks": [{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [
+        {"type": "text", "text": evil}, {"type": "link", "url": "javascript:window.bad=1", "text": "press"}]}]}]})  # fmt: skip
+    await sandbox.interactions.message(DEVI, "ml-incidents", evil)
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.sees("<script>window.bad=1</script>", "#log")
+        await tab.click("text=press")
+        assert await tab.evaluate("window.bad ?? null") is None
+        assert await tab.evaluate("document.querySelectorAll('#log img[src=x], #log script').length") == 0
+        assert tab.errors == []
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_every_block_is_drawn_without_a_fault(browser: Browser, place: tuple[Sandbox, str], dark: bool) -> None:
+    _, url = place
+    async with browser.tab(900, 1000, dark=dark) as tab:
+        await tab.open(f"{url}/page/gallery")
+        await tab.until("document.querySelector('time[data-told]')")
+        assert tab.errors == []
+        assert await tab.evaluate("document.documentElement.scrollWidth") <= 900
+        await tab.click("[data-sort='1']")
+        await tab.until("document.querySelector('table.data tbody tr td').parentElement.innerText.includes('search')")
+        await tab.click("text=Show 2 more")
+        await tab.until("[...document.querySelectorAll('table.data tbody tr')].every(row => !row.hidden)")
