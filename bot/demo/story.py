@@ -83,9 +83,9 @@ class Story:
     async def drift_alert(self) -> str:
         """A captured Alertmanager delivery, with its times moved to now."""
         await self.post_alert("drift")
-        card = await self.card(lambda text: "ModelFeatureDrift" in text)
-        shown = _text(card)
-        for wanted in (MODEL, "INC-1", "production", "0.31", "Responsible", "Accountable", "Runbook", "promoted"):
+        # What changed is asked of the registry at the same time, and joins the card when the answer comes.
+        shown = _text(await self.card(lambda text: "ModelFeatureDrift" in text and "promoted" in text))
+        for wanted in (MODEL, "INC-1", "production", "0.31", "Responsible", "Accountable", "Runbook"):
             expect(wanted in shown, f"the card does not show “{wanted}”: {shown[:1500]}")
         return "it shows the metric against its limit, owners and why, the runbook, and that v3 was promoted 42 min ago"
 
