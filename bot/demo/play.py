@@ -79,7 +79,7 @@ async def _by_hand(made: World, console: Console) -> None:
 
 _HINTS = (
     "An alert has just arrived: fraud-detector drifts since version 3 was promoted.",
-    "  1. {page}/?as=mika&channel={channel}: you are Mika, ML engineer, Responsible. Press [bold]Acknowledge[/bold].",
+    "  1. {page}/?as=mika&channel={channel}: you are Mika, ML engineer. Press [bold]Acknowledge[/bold].",
     "  2. Type [bold]/mlops rollback fraud-detector[/bold] and read the plan in the card's thread.",
     "  3. Become Devi (top left), who is Accountable: press [bold]Approve[/bold]. The alias moves, serving follows.",
     "  4. The alerts end by themselves soon after. Then try [bold]/mlops timeline INC-1 export md[/bold].",

@@ -1,9 +1,8 @@
 """The story of the main job, step by step: each step does one thing a person would do, and checks what came of it."""
 
-import json
 import re
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -55,7 +54,7 @@ class Story:
         """Everything, in order. Raises StoryFailed at the first step that does not come out."""
         await self._step("A drift alert arrives: one incident, one card", self.drift_alert)
         await self._step("A second alert of the same model: the card is edited", self.second_alert)
-        await self._step("Mika, who is Responsible, acknowledges with the button", self.acknowledge)
+        await self._step("Mika acknowledges with the button", self.acknowledge)
         await self._step("Dana writes in the thread and pins it with 📌", self.pin)
         await self._step("Mika asks for a rollback: a plan, and nothing else yet", self.ask)
         await self._step("Mika may not approve what she asked for", self.requester_refused)
@@ -224,7 +223,21 @@ def expect(true: bool, otherwise: str) -> None:
 
 
 def _text(message: Message) -> str:
-    return json.dumps(message, ensure_ascii=False)
+    """What a person reads in a message: its fallback and every text of its blocks, in order."""
+    return f"{message.get('text', '')} {' '.join(''.join(_texts_in(block)) for block in message.get('blocks') or ())}"
+
+
+def _texts_in(value: object) -> Iterator[str]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _texts_in(one)
+    elif isinstance(value, dict):
+        inner = value.get("text")
+        if isinstance(inner, str):
+            yield inner
+        for name, one in value.items():
+            if name in {"text", "elements", "rows", "fields", "accessory"} or isinstance(one, dict):
+                yield from _texts_in(one)
 
 
 def _texts(messages: tuple[Message, ...]) -> str:
