@@ -47,6 +47,8 @@ def _waited_for(own: str) -> Sequence[Left]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for wanted in item.iter_markers("real"):
+            if not wanted.args:
+                raise pytest.UsageError(f"{item.nodeid}: say which program it needs: @needs(…) of tests/needs.py")
             for program in wanted.args:
                 if not is_here(program):
                     item.add_marker(pytest.mark.skip(reason=missing(program)))

@@ -83,6 +83,12 @@ def test_a_name_that_nobody_knows_is_an_error_where_it_is_written() -> None:
         needs("promethues")
 
 
+def test_a_mark_that_names_no_program_is_an_error(tmp_path: Path) -> None:
+    code, said = run(tmp_path, "import pytest\n\n@pytest.mark.real\ndef test_it():\n    pass\n")
+    assert code == 4
+    assert "test_it.py::test_it: say which program it needs" in said
+
+
 # ---------------------------------------------------------------- processes
 
 
