@@ -42,7 +42,6 @@ class SlackSide:
         client = await self._connection.open()
         app = AsyncApp(
             client=client,
-            token=self._settings.bot_token,
             signing_secret=self._settings.signing_secret or None,
             request_verification_enabled=self._settings.mode == "http",
         )

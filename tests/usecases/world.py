@@ -93,7 +93,7 @@ def _binding(model: str, environment: str, alias: str, target: str, *, productio
 class World:
     """Everything that a use case meets. `restarted` gives the same world with a new process in it."""
 
-    def __init__(self, path: Path, setup: Setup | None = None, clock: JumpingClock | None = None) -> None:
+    def __init__(self, path: Path, setup: Setup | None = None, clock: FakeClock | None = None) -> None:
         self.path = path
         self.setup = setup or a_setup()
         self.clock = clock or JumpingClock()
@@ -103,6 +103,7 @@ class World:
         self.fence = FakeFence()
         self.deployers: dict[str, Deployer] = {}
         self.nudges = 0
+        self.on_nudge: Callable[[], None] = lambda: None
         self._populate()
         self._process()
 
@@ -142,6 +143,7 @@ class World:
 
     def _nudge(self) -> None:
         self.nudges += 1
+        self.on_nudge()
 
     async def open(self) -> None:
         await self.store.open()

@@ -140,9 +140,11 @@ class SlackEvents:
     # ------------------------------------------------------------ shared
 
     async def _message(self, channel: str, ts: str) -> Payload | None:
-        """A message by its time stamp; thread replies are not in a channel's history."""
+        """A message by its time stamp; thread replies are not in a channel's history, and come with their parent."""
         client = self._edge.client
-        answer = await client.conversations_replies(channel=channel, ts=ts, latest=ts, inclusive=True, limit=1)
+        answer = await client.conversations_replies(
+            channel=channel, ts=ts, oldest=ts, latest=ts, inclusive=True, limit=10
+        )
         found: list[Payload] = answer.get("messages") or []
         exact = next((m for m in found if m.get("ts") == ts), None)
         if exact is None:
