@@ -58,7 +58,7 @@ def _no_version(error: BotError) -> Sequence[Judgement]:
         Criterion.PIPELINE_RUN, Criterion.CODE_REVISION, Criterion.DATA_VERSION, Criterion.LAST_RUN,
         Criterion.TRIGGERED, Criterion.TESTED, Criterion.SCANNED,
     )  # fmt: skip
-    why = "no registered version is known to be live" if absent else what
+    why = "no registered version is known to be live" if absent else "the registry could not tell which version is live"
     return (
         Judgement(Criterion.REGISTERED, first, what),
         *(Judgement(criterion, Finding.UNKNOWN, why) for criterion in rest),

@@ -8,11 +8,11 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.usecases.export.document import gather
-from bot.usecases.export.verification import WRITERS, Verified, verify_bytes, verify_chain
+from bot.usecases.export.verification import LIMIT, WRITERS, Verified, verify_bytes, verify_chain
 from bot.usecases.reply import Attachment
 from bot.usecases.views import TimelineView
 
-__all__ = ["Format", "Verified", "render", "verify_bytes", "verify_chain"]
+__all__ = ["LIMIT", "Format", "Verified", "render", "verify_bytes", "verify_chain"]
 
 
 class Format(StrEnum):
