@@ -21,6 +21,7 @@ from bot.usecases.reconcile import Reconciled, reconcile
 from bot.usecases.systems import Systems
 from bot.usecases.views import IncidentView, incident_view
 from tests.fakes.clock import FakeClock
+from tests.fakes.databases import lay_out
 from tests.fakes.polls import FakeAlertPoll
 from tests.usecases.world import FRAUD, a_setup
 
@@ -69,7 +70,7 @@ class Watch:
         self._process()
 
     def _process(self) -> None:
-        self.store = SqlStore(f"sqlite:///{self.path}", self.clock)
+        self.store = SqlStore(lay_out(self.path), self.clock)
         self.systems = Systems(polls={"alertmanager": self.poll})
         self.intake = Intake(self.store, self.setup, self._nudge)
         self.clockwork = Clockwork(self.store, self.setup, self.systems, self.clock, self._nudge)

@@ -29,6 +29,7 @@ from integrations.evidently.manifest import Settings as EvidentlySettings
 from integrations.grafana import adapter as grafana
 from integrations.grafana.manifest import Settings as GrafanaSettings
 from tests.fakes.clock import FakeClock
+from tests.fakes.databases import lay_out
 from tests.usecases.ingest_world import setup
 
 TOKEN = "token-of-the-program"
@@ -121,7 +122,7 @@ def assert_safe(answer: httpx.Response) -> None:
 @contextlib.asynccontextmanager
 async def a_site(path: Path, *, signing: bool = False) -> AsyncIterator[Site]:
     clock = FakeClock()
-    store = SqlStore(f"sqlite:///{path}", clock)
+    store = SqlStore(lay_out(path), clock)
     await store.open()
     try:
         systems = Systems(sources=adapters(clock, signing=signing), registries={"mlflow": object()})  # type: ignore[dict-item]  # only its name counts
