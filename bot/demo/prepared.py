@@ -24,23 +24,23 @@ MADE_FROM = (
 Command = Sequence[str | Path]
 
 
-async def prepared() -> Path:
+async def prepared(cache: Path = CACHE) -> Path:
     """The folder with the seeded registry (`mlflow/`) and its `bentos/`; trained and built at the first call."""
     python_of(MLFLOW), python_of(BENTOML)
     made_from = hashlib.sha256(b"".join(path.read_bytes() for path in MADE_FROM)).hexdigest()[:16]
-    cached = CACHE / made_from
+    cached = cache / made_from
     if not cached.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        async with _only_one_of_us():
+        await asyncio.to_thread(cache.mkdir, parents=True, exist_ok=True)
+        async with _only_one_of_us(cache / ".lock"):
             if not cached.exists():
                 await _prepare(cached)
     return cached
 
 
 @asynccontextmanager
-async def _only_one_of_us() -> AsyncIterator[None]:
+async def _only_one_of_us(lock: Path) -> AsyncIterator[None]:
     """Two first starts at once prepare one after the other; the lock of a process that was killed is free again."""
-    with (CACHE / ".lock").open("w") as file:
+    with lock.open("w") as file:
         while not _locked(file.fileno()):  # noqa: ASYNC110 - no event tells of another process
             await asyncio.sleep(0.1)
         yield
@@ -56,10 +56,10 @@ def _locked(descriptor: int) -> bool:
 
 async def _prepare(cached: Path) -> None:
     """Into a folder beside it, renamed when complete: an interrupted preparation leaves nothing that looks finished."""
-    for old in CACHE.glob("*"):
+    for old in cached.parent.glob("*"):
         if old.is_dir():  # of other sources, or left behind by an interruption: its last programs may still be ending
             shutil.rmtree(old, ignore_errors=True)
-    part = Path(tempfile.mkdtemp(prefix=f"{cached.name}.", dir=CACHE))
+    part = Path(tempfile.mkdtemp(prefix=f"{cached.name}.", dir=cached.parent))
     port = free_port()
     trainer: Command = [python_of(MLFLOW), WORLD / "seed_models.py", f"http://127.0.0.1:{port}"]
     async with AsyncExitStack() as stack:

@@ -156,12 +156,13 @@ async def side_by_side(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any
     """Both at the same time. When one fails, the other is cancelled and has ended before the error is told."""
     tasks = one, two = asyncio.create_task(first), asyncio.create_task(second)
     try:
-        return await asyncio.gather(one, two)
+        await asyncio.gather(one, two)
     except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
         raise
+    return one.result(), two.result()
 
 
 def free_port() -> int:

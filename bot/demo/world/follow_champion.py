@@ -120,13 +120,17 @@ class Controller:
         self.door = Door(int(port))
         self.backends = []
         self.lost = False
+        self.failed = {}
 
     async def follow(self):
         while True:
             wanted = await self.champion()
-            if wanted is not None and (self.door.backend is None or wanted != self.door.backend.version):
+            if wanted is not None and self.is_new(wanted) and time.monotonic() >= self.failed.get(wanted, 0):
                 await self.roll_out(wanted)
             await asyncio.sleep(POLL)
+
+    def is_new(self, version):
+        return self.door.backend is None or version != self.door.backend.version
 
     async def champion(self):
         try:
@@ -157,7 +161,7 @@ class Controller:
             keeps = f"v{old.version} keeps answering" if old else "nothing answers yet"
             await self.end(new)
             say(f"champion is v{version}, but {error}; {keeps}; next try in {TRY_AGAIN_AFTER:.0f} s")
-            await asyncio.sleep(TRY_AGAIN_AFTER)
+            self.failed[version] = time.monotonic() + TRY_AGAIN_AFTER
             return
         self.door.backend = new
         if old is None:
