@@ -119,7 +119,7 @@ class Story:
         answer = await self.workspace.command(MIKA, f"rollback {MODEL} --reason drift since version 3", CHANNEL)
         expect("OP-1" in _texts(answer.messages), f"no plan was made: {_texts(answer.messages)[:600]} {answer.error}")
         plan = _text(await self.plan(lambda text: "awaiting approval" in text.lower()))
-        for wanted in ("Approve", "auc", "champion", "Devi", "POST"):
+        for wanted in ("Approve", "auc", "champion", f"@{DEVI}", "POST"):
             expect(wanted in plan, f"the plan does not show “{wanted}”: {plan[:1500]}")
         expect(await self.alias() == "3", "the alias was moved without an approval")
         return "version 3 → 2: metrics of both, checks, the exact calls, who may approve"
@@ -235,6 +235,8 @@ def _texts_in(value: object) -> Iterator[str]:
         inner = value.get("text")
         if isinstance(inner, str):
             yield inner
+        if value.get("type") == "user":
+            yield f"@{value['user_id']}"
         for name, one in value.items():
             if name in {"text", "elements", "rows", "fields", "accessory"} or isinstance(one, dict):
                 yield from _texts_in(one)
