@@ -6,11 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 from bot.demo.command import Command, Ran
-from bot.demo.workspace import Message, Workspace
+from bot.demo.workspace import Workspace
 from bot.domain.errors import BotError
 
 DATABASE = "mlops-bot.db"
 FORGED = "forged.db"
+UPLOADED_WITHIN = 15.0
 
 
 class NotProved(BotError):
@@ -35,12 +36,9 @@ async def check(workspace: Workspace, command: Command) -> str:
 
 
 async def _uploaded(workspace: Workspace, folder: Path) -> Path:
-    files = [file for file in await workspace.files() if str(file["name"]).endswith(".md")]
-    if not files:
-        raise NotProved("The exported timeline was not uploaded to Slack.")
-    newest: Message = files[-1]
+    data = await workspace.wait_for_file(".md", UPLOADED_WITHIN)
     path = folder / "INC-1.md"
-    path.write_bytes(await workspace.file(newest))
+    await asyncio.to_thread(path.write_bytes, data)
     return path
 
 

@@ -82,10 +82,16 @@ class Workspace:
         """The files that were uploaded, oldest first."""
         return list((await self._get("files"))["files"])
 
-    async def file(self, file: Message) -> bytes:
-        """The bytes of a file."""
-        answer = await self._http.get(str(file["url_private"]))
-        return answer.content
+    async def wait_for_file(self, ending: str, within: float) -> bytes:
+        """The bytes of the newest file whose name ends so, as soon as it was uploaded. Raises NotSeen."""
+        until = time.monotonic() + within
+        while True:
+            found = [file for file in await self.files() if str(file["name"]).endswith(ending)]
+            if found:
+                return (await self._http.get(str(found[-1]["url_private"]))).content
+            if time.monotonic() > until:
+                raise NotSeen(f"No file {ending} was uploaded within {within:.0f} s.")
+            await self._sleep(LOOK_EVERY)
 
     async def calls(self, method: str = "") -> list[Message]:
         """The Web API calls that the app made."""
