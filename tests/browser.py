@@ -49,6 +49,26 @@ _FIND = """
 """
 
 
+_STEADY = """
+async (find, wanted, patience) => {
+  const end = Date.now() + patience;
+  const frame = () => new Promise(done => setTimeout(done, 20));
+  let before = "";
+  for (; Date.now() < end; await frame()) {
+    const one = find(wanted);
+    if (!one) continue;
+    one.scrollIntoView({block: "center", behavior: "instant"});
+    const box = one.getBoundingClientRect();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const top = document.elementFromPoint(x, y);
+    if (before === `${x} ${y}` && (one.contains(top) || top?.contains(one))) return [x, y];
+    before = `${x} ${y}`;
+  }
+  return null;
+}
+"""
+
+
 class Stuck(AssertionError):
     """Something did not become true, or the page had an error."""
 
@@ -278,11 +298,11 @@ class Tab:
         await self.send("Emulation.setEmulatedMedia", features=[wish])
 
     async def _middle(self, selector: str) -> tuple[float, float]:
-        await self.until(f"{_FIND}({json.dumps(selector)})")
-        box = await self.evaluate(
-            f"(one => {{ one.scrollIntoView({{block: 'center', behavior: 'instant'}}); const b = one.getBoundingClientRect();"
-            f" return [b.x + b.width / 2, b.y + b.height / 2]; }})({_FIND}({json.dumps(selector)}))"
-        )
+        """Where an element is, once it is there, stands still and nothing covers it."""
+        place = f"({_STEADY})({_FIND}, {json.dumps(selector)}, {PATIENCE * 1000})"
+        box = await self.evaluate(place)
+        if box is None:
+            raise Stuck(f"can't be pressed: {selector}; errors: {self.errors}")
         return box[0], box[1]
 
 

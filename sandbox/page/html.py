@@ -12,7 +12,7 @@ Json = Mapping[str, Any]
 
 Child: TypeAlias = "Markup | str | int | float | Iterable[Child] | None"
 
-_VOID = {"img", "br", "hr", "input", "wbr"}
+_VOID = {"img", "br", "hr", "input", "wbr", "meta", "link"}
 _OPENABLE = {"http", "https", "mailto"}
 
 

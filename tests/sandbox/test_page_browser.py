@@ -179,7 +179,7 @@ async def test_a_bad_night_scrolls_and_edits_only_what_changed(browser: Browser,
         await tab.evaluate("document.querySelectorAll('#log > .msg').forEach(one => one.marked = true)")
         tab.requests.clear()
         messages.edit(sandbox.workspace, cards[-1], {"text": "ended", "blocks": []}, mark=False)
-        await tab.until(f"document.getElementById('m-{cards[-1].ts}').textContent.includes('ended')")
+        await tab.until(f"document.getElementById('m-{cards[-1].ts}').innerText.includes('ended')")
         assert len([address for address in tab.requests if "/static/" not in address]) == 1
         assert (
             await tab.evaluate("[...document.querySelectorAll('#log > .msg')].filter(one => !one.marked).length") == 1

@@ -134,6 +134,12 @@ export async function loadOlder(button) {
   }
 }
 
+// A picture that arrives late must not push the newest message out of sight.
+document.addEventListener("load", (event) => {
+  const list = event.target.closest?.(".log");
+  if (list && list.scrollHeight - list.scrollTop - list.clientHeight < NEAR + event.target.clientHeight) list.scrollTop = list.scrollHeight;
+}, true);
+
 function offerNewer(list) {
   if ($(".newer")) return;
   const button = document.createElement("button");
