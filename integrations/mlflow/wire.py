@@ -193,7 +193,7 @@ def read_mlmodel(text: str, system: str) -> Signature | None:
 
 
 def _columns(raw: object, system: str) -> tuple[Column, ...]:
-    """`inputs` or `outputs`: a list as JSON text. YAML proper is not taken: a few references can be a billion columns."""
+    """`inputs` or `outputs`: a list as JSON text. Not YAML itself: a few references can be a billion columns."""
     if raw is None:
         return ()
     listed = read_json(raw, system) if isinstance(raw, str) else None

@@ -44,7 +44,7 @@ class World:
 
     async def until_it_answers(self, version: str) -> None:
         async with asyncio.timeout(PATIENCE):
-            while await self.answers() != version:
+            while await self.answers() != version:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 
 
