@@ -50,12 +50,15 @@ def _change_one_byte(source: Path, target: Path) -> None:
 
 
 def _forge(folder: Path) -> int:
-    """What somebody with access to the database could do; gives the entry's number."""
+    """What somebody with the database's file could do, its guards taken away first; gives the entry's number."""
     with (
         closing(sqlite3.connect(folder / DATABASE)) as original,
         closing(sqlite3.connect(folder / FORGED)) as copy,
     ):
         original.backup(copy)
+        guards = copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'timeline'")
+        for (guard,) in guards.fetchall():
+            copy.execute(f'DROP TRIGGER "{guard}"')
         (entry,) = copy.execute("SELECT seq FROM timeline WHERE kind = 'acknowledged' ORDER BY seq LIMIT 1").fetchone()
         copy.execute(
             "UPDATE timeline SET text = replace(text, 'Mika', 'Nika') WHERE incident = 1 AND seq = ?", (entry,)
