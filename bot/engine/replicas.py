@@ -9,9 +9,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from bot.domain.errors import BotError, Conflict
+from bot.domain.errors import BotError
 from bot.ports.clock import Clock
-from bot.ports.engine import Fence
+from bot.ports.engine import Fence, Fenced
 from bot.ports.store import Store, Transaction
 
 LEASE = timedelta(seconds=15)
@@ -29,6 +29,8 @@ class Heartbeat(Fence):
         self._replica = replica
         self._take_over = take_over
         self._task: asyncio.Task[None] | None = None
+        self._owing: set[str] = set()
+        """Dead replicas that we have taken over and whose work is not continued yet."""
         self.lost = asyncio.Event()
         """Set when another replica has taken over: this process must end."""
 
@@ -49,30 +51,50 @@ class Heartbeat(Fence):
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
         if not self.lost.is_set():
-            await self._store.write(lambda tx: tx.replicas.expire(self._replica))
+            try:
+                await self._store.write(lambda tx: tx.replicas.expire(self._replica))
+            except BotError as error:
+                _log.warning("the others must wait until the lease has run out: %s", error)
 
     async def check(self) -> None:
-        """Raise Conflict when this replica may no longer change the outside world."""
-        if not await self._store.read(lambda tx: tx.replicas.alive(self._replica)):
-            raise Conflict(
+        """Raise Fenced when this replica may no longer change the outside world."""
+        if await self._store.read(lambda tx: tx.replicas.alive(self._replica)):
+            return
+        # The lease ran out, because the database was away or we slept. When nobody has taken over it is still ours.
+        if not await self._keep():
+            raise Fenced(
                 f"This process ({self._replica}) was silent for too long and another one has taken over.",
                 not_done="The call was not made.",
                 next_step="The other process goes on with it.",
             )
 
     async def _beat(self) -> None:
-        while True:
+        while not self.lost.is_set():
             await self._clock.sleep(BEAT_SECONDS)
             try:
                 await self.tick()
             except BotError as error:
                 _log.warning("heartbeat: %s", error)
+            except Exception:  # noqa: BLE001 - a heart that stops would be taken for dead, and not know it
+                _log.exception("heartbeat")
 
     async def tick(self) -> None:
         """One beat, and one look at the others."""
-        if not await self._store.write(lambda tx: tx.replicas.beat(self._replica, LEASE)):
-            self.lost.set()
+        if not await self._keep():
             return
-        for dead in await self._store.write(lambda tx: tx.replicas.take_over(self._replica)):
-            count = await self._take_over(dead)
+        self._owing.update(await self._store.write(lambda tx: tx.replicas.take_over(self._replica)))
+        for dead in sorted(self._owing):
+            try:
+                count = await self._take_over(dead)
+            except Exception:  # noqa: BLE001 - it is tried again at the next beat, and the other dead don't wait
+                _log.exception("the operations of replica %s can't be continued yet", dead)
+                continue
+            self._owing.discard(dead)
             _log.warning("replica %s is silent: continuing %d of its operations", dead, count)
+
+    async def _keep(self) -> bool:
+        """Prolong the lease, or find out that it is lost."""
+        if await self._store.write(lambda tx: tx.replicas.beat(self._replica, LEASE)):
+            return True
+        self.lost.set()
+        return False

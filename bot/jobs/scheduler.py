@@ -67,18 +67,17 @@ class Job:
 class Jobs:
     """Rings the jobs, never one while it runs, from `start` to `stop`."""
 
-    def __init__(
-        self, store: Store, clock: Clock, jobs: Sequence[Job], *, longest_run: timedelta = LONGEST_RUN
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, jobs: Sequence[Job]) -> None:
         names = [job.name for job in jobs]
         if len(set(names)) != len(names):
             raise ValueError(f"two jobs of one name: {', '.join(sorted(names))}")
         self._store = store
         self._clock = clock
         self._jobs = {job.name: job for job in jobs}
-        self._longest_run = longest_run
         self._scheduler: AsyncIOScheduler | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._rung: set[str] = set()
+        """Jobs that were rung while they ran."""
         self._failed: dict[str, _Failed] = {}
 
     async def start(self) -> None:
@@ -96,7 +95,7 @@ class Jobs:
         self._scheduler.shutdown(wait=False)
         self._scheduler = None
         await asyncio.sleep(0)  # APScheduler shuts down in the loop's next round
-        running = set(self._running.values())
+        running = [task for task in self._running.values() if not task.done()]
         if not running:
             return
         _, late = await asyncio.wait(running, timeout=patience)
@@ -106,7 +105,11 @@ class Jobs:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def ring(self, name: str) -> None:
-        """Run a job, unless it runs already, and wait for its end. What goes wrong in it is logged, not raised."""
+        """Run a job and wait for its end. What goes wrong in it is logged, not raised.
+
+        When it runs already, a tick may have come since it looked, so it looks again. What is done every so often is
+        not done twice for that.
+        """
         task = self._begin(name)
         if task is not None:
             await asyncio.wait([task])
@@ -116,26 +119,47 @@ class Jobs:
         self._begin(name)
 
     def _begin(self, name: str) -> "asyncio.Task[None] | None":
-        if self._scheduler is None or name in self._running:
+        if self._scheduler is None:
             return None
-        task = asyncio.create_task(self._run(self._jobs[name]), name=f"job {name}")
+        running, job = self._running.get(name), self._jobs[name]
+        if running is not None and not running.done():
+            self._rung.add(name)
+            return running if job.schedule is not None else None
+        task = asyncio.create_task(self._run(job), name=f"job {name}")
         self._running[name] = task
-        task.add_done_callback(lambda _: self._running.pop(name))
         return task
 
     # ------------------------------------------------------------ one run
 
     async def _run(self, job: Job) -> None:
+        while True:
+            self._rung.discard(job.name)
+            await self._once(job)
+            if job.schedule is None or job.name not in self._rung or self._scheduler is None:
+                return
+
+    async def _once(self, job: Job) -> None:
+        """The edge of a job: whatever goes wrong is logged, and the job is rung again."""
+        work = asyncio.create_task(self._work(job))
+        limit = asyncio.create_task(self._clock.sleep(LONGEST_RUN.total_seconds()))
         try:
-            async with asyncio.timeout(self._longest_run.total_seconds()):
-                if job.often is not None:
-                    await job.often()
-                else:
-                    await self._ticks(job)
-        except TimeoutError:
-            _log.exception("job %s took longer than %s, or waited in vain; it was ended", job.name, self._longest_run)
-        except Exception:  # noqa: BLE001 - the edge of a job: one that failed is rung again
+            await asyncio.wait({work, limit}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+            else:
+                _log.error("job %s took longer than %s and is ended", job.name, LONGEST_RUN)
+        except Exception:  # noqa: BLE001 - a job that fails goes on at its next ring
             _log.exception("job %s failed", job.name)
+        finally:
+            work.cancel()
+            limit.cancel()
+            await asyncio.gather(work, limit, return_exceptions=True)
+
+    async def _work(self, job: Job) -> None:
+        if job.often is not None:
+            await job.often()
+        else:
+            await self._ticks(job)
 
     async def _ticks(self, job: Job) -> None:
         """Do the newest owed tick, and then the one that came meanwhile."""

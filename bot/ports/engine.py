@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from bot.domain.errors import Conflict
+
 T = TypeVar("T")
 
 
@@ -12,7 +14,8 @@ class Steps(Protocol):
     async def run(self, name: str, step: Callable[[], Awaitable[str]]) -> str:
         """Run a step and remember its result: a finished step is not run again. Results are short texts.
 
-        A step that was interrupted *is* run again: what writes to the outside must go through `usecases.once`.
+        A step that was interrupted or raised *is* run again: what writes to the outside must go through
+        `usecases.once`.
         """
         ...
 
@@ -21,9 +24,13 @@ Story = Callable[[int, Steps], Awaitable[None]]
 """Durable work on one thing, given by its number (an operation's)."""
 
 
+class Fenced(Conflict):
+    """Another process has taken over from this one, which must not change the outside world any more."""
+
+
 class Fence(Protocol):
     """Says whether this process may still change the outside world."""
 
     async def check(self) -> None:
-        """Raise Conflict when this process's lease ran out and another one has taken over."""
+        """Raise Fenced when this process's lease ran out and another one has taken over."""
         ...

@@ -18,13 +18,13 @@ BUSY_MS = 10_000
 
 _PATIENCE = {
     "connect_timeout": "10",
-    "options": "-c idle_in_transaction_session_timeout=10000",
+    "options": "-c idle_in_transaction_session_timeout=5000",
     "keepalives_idle": "5",
     "keepalives_interval": "5",
     "keepalives_count": "3",
 }
 """On PostgreSQL: a server that doesn't answer is said to be away. A replica that freezes within a transaction holds
-the writer's lock; the server ends its session, so that the others go on. Each can be set in the URL."""
+the writer's lock; the server ends its session before the others' leases run out. Each can be set in the URL."""
 
 
 def parse(url: str) -> URL:

@@ -1,16 +1,17 @@
 """Every irreversible call goes through here: written down before, looked for before it is repeated.
 
 The row with the idempotency key is committed first; then the fence is checked; then the call is made; then its result
-is written down. A row without a result means that a process ended in between, or that no answer came: then the world
-is asked, and a call that can't be repeated harmlessly is never repeated.
+is written down. A row without a result means that a process ended in between, or that no answer came: then there is a
+doubt, the world is asked, and a call that can't be repeated harmlessly is never repeated. Once there was a doubt, not
+even a refusal is believed without a look: it may be the late effect of the first call that made the second one fail.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.domain.errors import Conflict, Indeterminate, IntegrationError, RateLimited, Unreachable
+from bot.domain.errors import BotError, Conflict, Indeterminate, RateLimited, Unreachable, Unreadable
 from bot.domain.operation import Intent, IntentState
 from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.clock import Clock
@@ -67,10 +68,18 @@ class Step:
         return f"OP-{self.operation}:{self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look gave; `None` with the trouble when the system could not be asked."""
+
+    found: Found | None
+    trouble: str = ""
+
+
 GRACE = timedelta(seconds=3)
 """How long a request of a dead process may still be on its way."""
 PATIENCE = timedelta(seconds=60)
-"""How long a system that can't be reached is tried, before a step is given up with nothing sent."""
+"""How long a system is tried that can't be reached, asks us to slow down, or gives no answer."""
 
 
 class Once:
@@ -90,68 +99,86 @@ class Once:
             case IntentState.REFUSED:
                 return Result(Outcome.REFUSED, intent.result)
             case IntentState.INTENDED if fresh:
-                return await self._call(step)
+                return await self._settle(step, doubt="")
             case IntentState.INTENDED | IntentState.IN_DOUBT:
-                return await self._look(step, why="the process ended before the result was written down")
+                return await self._settle(step, doubt="the process ended before the result was written down")
 
     async def look(self, step: Step) -> Result:
         """Ask the world about a step that is in doubt; nothing is sent."""
-        return await self._judge(step, await step.find())
+        return await self._judge(step, _Seen(await step.find()), doubt="no answer came")
 
-    async def _call(self, step: Step) -> Result:
+    async def _settle(self, step: Step, *, doubt: str) -> Result:
+        """Look and call in turns, until it is known or patience is over. `doubt`: why a call may have had an effect."""
         deadline = self._clock.now() + PATIENCE
+        while True:
+            if doubt:
+                seen = await self._look(step)
+                over = self._clock.now() >= deadline
+                if seen.found is not Found.AS_BEFORE or not step.repeatable or over:
+                    return await self._judge(step, seen, doubt)
+            match await self._call(step, deadline):
+                case str(text):
+                    return await self._finish(step, IntentState.DONE, Outcome.DONE, text)
+                case Indeterminate() | Unreadable() as error:  # what can't be read may be the answer of a success
+                    doubt = error.what
+                case error:
+                    return await self._declined(step, error, doubt)
+
+    async def _call(self, step: Step, deadline: datetime) -> str | BotError:
+        """Make the call; a system that takes nothing now is tried until the deadline. Raises only what is our own."""
         wait = 0.5
         while True:
             await self._fence.check()
             try:
-                text = await step.call()
-            except Indeterminate as error:
-                return await self._look(step, why=error.what)
+                return await step.call()
             except (Unreachable, RateLimited) as error:
-                if self._clock.now() >= deadline:
-                    return await self._finish(
-                        step, IntentState.REFUSED, Outcome.REFUSED, f"{error.what} Nothing was sent."
-                    )
-                await self._clock.sleep(error.retry_after if isinstance(error, RateLimited) else wait)
-                wait = min(wait * 2, 10)
-            except Conflict as error:
-                return await self._finish(step, IntentState.REFUSED, Outcome.CONFLICT, str(error))
-            except IntegrationError as error:
-                return await self._finish(step, IntentState.REFUSED, Outcome.REFUSED, str(error))
-            else:
-                return await self._finish(step, IntentState.DONE, Outcome.DONE, text)
+                pause = error.retry_after if isinstance(error, RateLimited) else wait
+                if self._clock.now() + timedelta(seconds=pause) > deadline:
+                    return error
+            except BotError as error:
+                return error
+            await self._clock.sleep(pause)
+            wait = min(wait * 2, 10)
 
-    async def _look(self, step: Step, *, why: str) -> Result:
-        """Wait for a request that may still be on its way, then ask; repeat only what may be repeated."""
+    async def _declined(self, step: Step, error: BotError, doubt: str) -> Result:
+        """Not done this time; after a doubt the first time counts, too."""
+        unsent = isinstance(error, Unreachable | RateLimited)
+        if doubt:
+            seen = await self._ask(step)
+            if unsent or seen.found is not Found.AS_BEFORE:
+                return await self._judge(step, seen, doubt)
+        outcome = Outcome.CONFLICT if isinstance(error, Conflict) else Outcome.REFUSED
+        return await self._finish(
+            step, IntentState.REFUSED, outcome, f"{error.what} Nothing was sent." if unsent else str(error)
+        )
+
+    async def _look(self, step: Step) -> "_Seen":
+        """Wait for a request that may still be on its way: the world as it was is believed only after the grace."""
         deadline = self._clock.now() + GRACE
-        found: Found | None = None
-        trouble = ""
-        while found is not Found.THERE:
-            try:
-                found = await step.find()
-            except IntegrationError as error:
-                trouble = error.what
-            if found is Found.OTHERWISE or self._clock.now() >= deadline:
-                break
+        while True:
+            seen = await self._ask(step)
+            if seen.found in {Found.THERE, Found.OTHERWISE} or self._clock.now() >= deadline:
+                return seen
             await self._clock.sleep(0.5)
-        if found is None:
-            text = f"Sent, not confirmed ({why}); and it can't be asked: {trouble}"
-            return await self._finish(step, IntentState.IN_DOUBT, Outcome.IN_DOUBT, text)
-        if found is Found.AS_BEFORE and step.repeatable:
-            return await self._call(step)
-        return await self._judge(step, found)
 
-    async def _judge(self, step: Step, found: Found) -> Result:
-        match found:
+    async def _ask(self, step: Step) -> "_Seen":
+        try:
+            return _Seen(await step.find())
+        except BotError as error:
+            return _Seen(None, error.what)
+
+    async def _judge(self, step: Step, seen: "_Seen", doubt: str) -> Result:
+        match seen.found:
             case Found.THERE:
                 text = f"{step.describe}: found done by looking."
                 return await self._finish(step, IntentState.DONE, Outcome.DONE, text)
             case Found.AS_BEFORE:
-                text = f"{step.describe}: sent, not confirmed, and not seen."
-                return await self._finish(step, IntentState.IN_DOUBT, Outcome.IN_DOUBT, text)
+                text = f"{step.describe}: sent, not confirmed ({doubt}), and not seen."
             case Found.OTHERWISE:
                 text = f"{step.describe}: somebody else has changed it meanwhile."
-                return await self._finish(step, IntentState.IN_DOUBT, Outcome.IN_DOUBT, text)
+            case None:
+                text = f"Sent, not confirmed ({doubt}); and it can't be asked: {seen.trouble}"
+        return await self._finish(step, IntentState.IN_DOUBT, Outcome.IN_DOUBT, text)
 
     async def _finish(self, step: Step, state: IntentState, outcome: Outcome, text: str) -> Result:
         def decide(tx: Transaction) -> None:

@@ -46,11 +46,11 @@ class Postgres:
         return f"postgresql://{USER}:{password or self.password}@127.0.0.1:{self.port}/{database}"
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[str]:
-        """The URL of an empty database, which is dropped at the end, connections or not."""
+    def database(self, template: str = "template1") -> Iterator[str]:
+        """The URL of an empty database, or a copy of another; it is dropped at the end, connections or not."""
         name = f"test_{next(self._count)}"
         with self.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         try:
             yield self.url(name)
         finally:

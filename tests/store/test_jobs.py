@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot.jobs import Claim, Job, Jobs
+from bot.jobs.scheduler import LONGEST_RUN
 from bot.ports.clock import Clock
 from bot.ports.store import Transaction
 from bot.store.sqlstore import SqlStore
@@ -190,18 +192,46 @@ async def test_runs_never_overlap_and_a_tick_that_came_meanwhile_is_done_after(
     store: SqlStore, clock: FakeClock, digest: Digest
 ) -> None:
     digest.gate = asyncio.Event()
-    jobs = Jobs(store, clock, [daily(digest, cron="0 * * * *")])
+    jobs = Jobs(store, clock, [daily(digest, cron="*/5 * * * *")])
     await jobs.start()
     clock.set(NINE)
     first = asyncio.create_task(jobs.ring("digest:daily"))
     await digest.entered.wait()
-    clock.advance(timedelta(hours=1))
-    await jobs.ring("digest:daily")  # comes back at once: it runs already
+    clock.advance(5 * MINUTE)
+    second = asyncio.create_task(jobs.ring("digest:daily"))
+    await asyncio.sleep(0)
     assert digest.runs == 1
     digest.gate.set()
-    await first
+    await asyncio.gather(first, second)
     assert digest.runs == 2
-    assert [await digest.posted(NINE), await digest.posted(NINE + timedelta(hours=1))] == [1, 1]
+    assert [await digest.posted(NINE), await digest.posted(NINE + 5 * MINUTE)] == [1, 1]
+    await jobs.stop()
+
+
+class Striking(FakeClock):
+    """Strikes nine just after somebody has looked at it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_nine: Callable[[], None] | None = None
+
+    def now(self) -> datetime:
+        seen, strike = super().now(), self.at_nine
+        if strike is not None:
+            self.at_nine = None
+            self.set(NINE)
+            strike()
+        return seen
+
+
+async def test_a_ring_is_not_lost_on_a_run_that_has_looked_already(store: SqlStore, digest: Digest) -> None:
+    clock, rings = Striking(), []
+    jobs = Jobs(store, clock, [daily(digest)])
+    await jobs.start()
+    clock.at_nine = lambda: rings.append(asyncio.create_task(jobs.ring("digest:daily")))
+    await jobs.ring("digest:daily")
+    await asyncio.gather(*rings)
+    assert (len(rings), await digest.posted(NINE)) == (1, 1)
     await jobs.stop()
 
 
@@ -230,13 +260,15 @@ async def test_a_run_that_hangs_is_ended(
     store: SqlStore, clock: FakeClock, digest: Digest, caplog: pytest.LogCaptureFixture
 ) -> None:
     digest.gate = asyncio.Event()
-    jobs = Jobs(store, clock, [daily(digest)], longest_run=timedelta(milliseconds=20))
+    jobs = Jobs(store, clock, [daily(digest)])
     await jobs.start()
     clock.set(NINE)
-    await jobs.ring("digest:daily")
-    assert "job digest:daily took longer than 0:00:00.02" in caplog.text
+    hanging = asyncio.create_task(jobs.ring("digest:daily"))
+    await digest.entered.wait()
+    clock.advance(LONGEST_RUN)
+    await hanging
+    assert "job digest:daily took longer than 0:15:00 and is ended" in caplog.text
     digest.gate = None
-    clock.advance(MINUTE)
     await jobs.ring("digest:daily")
     assert await digest.posted(NINE) == 1
     await jobs.stop()

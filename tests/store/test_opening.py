@@ -21,10 +21,17 @@ from tests.fakes.clock import FakeClock
 from tests.needs import needs
 from tests.servers.child import ROOT, child
 from tests.servers.postgres import Postgres
+from tests.store.conftest import DATABASES
 from tests.store.raw import raw
 from tests.unit.worlds import an_incident
 
 SECRET = "the-password-of-nobody"
+
+
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest) -> str:
+    """An empty database: here the migrations are the subject."""
+    return str(request.getfixturevalue("sqlite" if request.param == "sqlite" else "postgres_url"))
 
 
 async def refusal(url: str) -> BotError:
