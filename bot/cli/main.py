@@ -6,17 +6,22 @@ import os
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from bot import app as program
 from bot.cli import offline
+from bot.cli.lazily import Lazily
 from bot.cli.terminal import save, show
 from bot.config.loader import ConfigFaults, Loaded, load
 from bot.domain.errors import BotError
 from bot.usecases.reply import Tone
 from bot.usecases.summaries import attached
+
+if TYPE_CHECKING:
+    from bot import app as program
+else:
+    program = Lazily("bot.app")
 
 T = TypeVar("T")
 

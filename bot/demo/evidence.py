@@ -21,17 +21,19 @@ class NotProved(BotError):
 async def check(workspace: Workspace, command: Command) -> str:
     """Export and verify, then change one byte of a file and one row of a copy of the database: both must be found."""
     uploaded = await _uploaded(workspace, command.folder)
-    good = await command.run("timeline", "verify", uploaded.name)
-    _expect(good.code == 0 and "intact" in good.output, "the file from Slack does not verify", good)
-    exported = await command.run("timeline", "export", "INC-1", "--format", "md", "--output", "INC-1.by-command.md")
-    _expect(exported.code == 0, "the command exported nothing", exported)
     changed = uploaded.with_name("changed.md")
     await asyncio.to_thread(_change_one_byte, uploaded, changed)
-    found = await command.run("timeline", "verify", changed.name)
-    _expect(found.code == 1 and "BROKEN" in found.output, "a changed byte in a file was not found", found)
     entry = await asyncio.to_thread(_forge, command.folder)
-    row = await command.run("timeline", "verify", "--all", MLOPS_BOT_DATABASE__URL=f"sqlite:///{FORGED}")
-    _expect(row.code == 1 and f"{entry}" in row.output, f"a changed row (entry {entry}) was not found", row)
+    good, exported, found, row = await asyncio.gather(
+        command.run("timeline", "verify", uploaded.name),
+        command.run("timeline", "export", "INC-1", "--format", "md", "--output", "INC-1.by-command.md"),
+        command.run("timeline", "verify", changed.name),
+        command.run("timeline", "verify", "--all", MLOPS_BOT_DATABASE__URL=f"sqlite:///{FORGED}"),
+    )
+    _expect(good.code == 0 and "intact" in good.output, "the file from Slack does not verify", good)
+    _expect(exported.code == 0, "the command exported nothing", exported)
+    _expect(found.code == 1 and "BROKEN" in found.output, "a changed byte in a file was not found", found)
+    _expect(row.code == 1 and f"entry {entry}" in row.output, f"a changed row (entry {entry}) was not found", row)
     return f"{good.output.splitlines()[0]}; one changed byte: {found.output.splitlines()[0].strip()}"
 
 
