@@ -129,7 +129,8 @@ def _item(row: Lines, depth: int) -> Markup:
     inner = _blocks(rest, depth + 1) if rest else None
     if task is None:
         return el("li", words, inner)
-    box = el("input", type="checkbox", disabled=True, checked=task[1] != " ")
+    done = task[1] != " "
+    box = el("input", type="checkbox", disabled=True, checked=done, aria_label="done" if done else "to do")
     return el("li", box, " ", words, inner, class_="task-item")
 
 

@@ -25,6 +25,8 @@ def message_html(message: Json, sheet: Sheet, channel: str, *, in_thread: bool =
     ts = string(message.get("ts"))
     subtype = string(message.get("subtype"))
     quiet, ephemeral = subtype in _QUIET, bool(message.get("is_ephemeral"))
+    if quiet:
+        message = _without_subject(message)
     kinds = ("msg", "quiet" if quiet else "", "ephemeral" if ephemeral else "")
     said = [_head(message, sheet), el("div", content(message, sheet), class_="content"), _reactions(message, sheet)]
     if ephemeral:
@@ -44,6 +46,12 @@ def message_html(message: Json, sheet: Sheet, channel: str, *, in_thread: bool =
         data_thread=string(message.get("thread_ts")) or None,
         data_author=f"{author_id(message)}{'*' if ephemeral else ''}",
     )
+
+
+def _without_subject(message: Json) -> Json:
+    """`<@U1> set the topic` below the name of U1 would say the name twice."""
+    subject, text = f"<@{author_id(message)}>", string(message.get("text"))
+    return {**message, "text": text.removeprefix(subject).lstrip()} if text.startswith(subject) else message
 
 
 def content(message: Json, sheet: Sheet) -> Markup:
@@ -102,9 +110,15 @@ def avatar(user_id: str, name: str, *, bot: bool = False, picture: str = "") -> 
     if bot:
         return el("img", class_="avatar", src="/page/static/app.svg", alt="")
     initials = "".join(word[0] for word in name.split()[:2]).upper() or "?"
-    return el(
-        "span", initials, class_=f"avatar a{sum(user_id.encode('utf-8', 'replace')) % _COLOURS}", aria_hidden="true"
-    )
+    return el("span", initials, class_=f"avatar a{_colour(user_id)}", aria_hidden="true")
+
+
+def _colour(user_id: str) -> int:
+    """One of eight, the same everywhere; chosen so that the five people of the sandbox differ."""
+    number = 0
+    for byte in user_id.encode("utf-8", "replace"):
+        number = (number * 3 + byte) % 1009
+    return number % _COLOURS
 
 
 # ---------------------------------------------------------------- what others made of it

@@ -121,6 +121,12 @@ class World:
 def populated() -> World:
     """What a reader of the README should see."""
     world = World()
+    populate(world)
+    return world
+
+
+def populate(world: World) -> None:
+    """The talk of one night."""
     messages.post(
         world.workspace, world.incidents, world.workspace.members[DEVI],
         {"subtype": "channel_topic", "text": f"<@{DEVI}> set the channel topic: incidents of models"},
@@ -151,7 +157,6 @@ def populated() -> World:
     direct = world.workspace.direct(MIKA)
     world.post(as_json(card(incident_view())), channel=direct)
     views.publish(world.workspace, MIKA, _plain(home([an_incident()], [an_operation()])))
-    return world
 
 
 def declare_view() -> dict[str, Any]:

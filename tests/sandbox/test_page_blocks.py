@@ -286,7 +286,7 @@ def test_markdown_knows_lists_tables_code_and_no_html() -> None:
         "<pre>&lt;b&gt;</pre>", "&lt;i&gt;no&lt;/i&gt; <strong>so</strong> <del>x</del>",
     ):  # fmt: skip
         assert wanted in html
-    assert 'type="checkbox" disabled checked' in html
+    assert 'type="checkbox" disabled checked aria-label="done"' in html
 
 
 def test_a_picture_by_slack_file_comes_from_its_address_and_an_unknown_one_says_what_it_was() -> None:

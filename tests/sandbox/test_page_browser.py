@@ -11,7 +11,7 @@ from sandbox.world import Sandbox
 from tests.browser import Browser, Tab, artefacts
 from tests.needs import needs
 from tests.sandbox.page_app import living
-from tests.sandbox.page_world import DEVI, World, as_json, crowd, incident_view
+from tests.sandbox.page_world import DEVI, World, as_json, crowd, incident_view, populate
 
 pytestmark = needs("chromium")
 FIRST = "#log .msg:not(.ephemeral)"
@@ -244,3 +244,78 @@ async def test_every_block_is_drawn_without_a_fault(browser: Browser, place: tup
         await tab.until("document.querySelector('table.data tbody tr td').parentElement.innerText.includes('search')")
         await tab.click("text=Show 2 more")
         await tab.until("[...document.querySelectorAll('table.data tbody tr')].every(row => !row.hidden)")
+
+
+UNREADABLE = """
+(() => {
+  const parse = (colour) => {
+    const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    const [r, g, b, a] = canvas.getImageData(0, 0, 1, 1).data;
+    return [r, g, b, a / 255];
+  };
+  const over = (top, below) => [0, 1, 2].map((n) => top[n] * top[3] + below[n] * (1 - top[3])).concat(1);
+  const light = ([r, g, b]) => {
+    const part = (v) => (v / 255 <= 0.03928 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * part(r) + 0.7152 * part(g) + 0.0722 * part(b);
+  };
+  const ground = (one) => {
+    const above = one.parentElement ? ground(one.parentElement) : parse(getComputedStyle(document.documentElement).getPropertyValue("--bg"));
+    return over(parse(getComputedStyle(one).backgroundColor), above);
+  };
+  const bad = [];
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const one = walk.currentNode.parentElement;
+    if (!walk.currentNode.textContent.trim() || !one.checkVisibility({opacityProperty: true, visibilityProperty: true}) || one.closest(".emoji, svg, option, template")) continue;
+    const back = ground(one);
+    let opacity = 1;
+    for (let up = one; up; up = up.parentElement) opacity *= Number(getComputedStyle(up).opacity);
+    const ink = parse(getComputedStyle(one).color);
+    const [a, b] = [light(over([...ink.slice(0, 3), ink[3] * opacity], back)), light(back)].sort((x, y) => y - x);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < 4.5) bad.push(`${ratio.toFixed(2)} ${one.className || one.tagName}: ${walk.currentNode.textContent.trim().slice(0, 30)}`);
+  }
+  return [...new Set(bad)];
+})()
+"""
+NAMED = {
+    "button",
+    "link",
+    "textbox",
+    "searchbox",
+    "combobox",
+    "listbox",
+    "checkbox",
+    "radio",
+    "dialog",
+    "spinbutton",
+    "Date",
+    "InputTime",
+}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+async def test_every_text_can_be_read_and_every_control_has_a_name(
+    browser: Browser, place: tuple[Sandbox, str], dark: bool
+) -> None:
+    sandbox, url = place
+    populate(World(sandbox.workspace))
+    first = next(m for m in sandbox.workspace.conversations["C0INCIDENT"].messages.values() if m.by_app)
+    async with browser.tab(dark=dark) as tab:
+        for path in (
+            "/page/gallery",
+            f"/?as=devi&channel=ml-incidents&thread={first.ts}",
+            "/?as=mika&home=1",
+            "/?as=nobody",
+        ):
+            await tab.open(url + path)
+            assert await tab.evaluate(UNREADABLE) == [], path
+            tree = (await tab.send("Accessibility.getFullAXTree"))["nodes"]
+            nameless = [
+                node["role"]["value"] for node in tree
+                if not node.get("ignored") and node["role"]["value"] in NAMED and not node.get("name", {}).get("value")
+            ]  # fmt: skip
+            assert nameless == [], path

@@ -24,6 +24,8 @@ _TYPED = {
     "plain_text_input": "text", "email_text_input": "email", "url_text_input": "url", "number_input": "number",
     "datepicker": "date", "timepicker": "time", "datetimepicker": "datetime-local",
 }  # fmt: skip
+_PICKERS = {"datepicker": "Date", "timepicker": "Time", "datetimepicker": "Date and time"}
+"""They act at once, and have this name where no label stands above them."""
 _STYLES = {"primary", "danger"}
 
 
@@ -240,7 +242,7 @@ def _typed(element: Json, block_id: str, sheet: Sheet) -> Markup:
         (element.get(f"initial_{what}") for what in ("value", "date", "time") if element.get(f"initial_{what}")), ""
     )
     at = when(element.get("initial_date_time")) if kind == "datetimepicker" else None
-    acts = kind in {"datepicker", "timepicker", "datetimepicker"} or None
+    acts = kind in _PICKERS
     step = None
     if kind == "number_input":
         step = "any" if element.get("is_decimal_allowed") else "1"
@@ -248,7 +250,7 @@ def _typed(element: Json, block_id: str, sheet: Sheet) -> Markup:
         "input", type=_TYPED[kind], class_="field", value=_local(at) if at else string(initial),
         data_unix=int(at.timestamp()) if at else None, step=step,
         min=string(element.get("min_value")) or None, max=string(element.get("max_value")) or None,
-        data_act=acts, **_limits(element), **_hooks(element, block_id, sheet),
+        data_act=acts, title=_PICKERS.get(kind), **_limits(element), **_hooks(element, block_id, sheet),
     ) + confirmation(element, sheet)  # fmt: skip
 
 
