@@ -73,9 +73,9 @@ class DrivenClock:
             if not done.done():
                 done.set_result(None)
 
-    async def until_asleep(self, at_least: int = 1) -> None:
-        """Wait until so many sleep, so that a jump meets them."""
-        while sum(not done.done() for _, _, done in self._sleepers) < at_least:
+    async def until_asleep(self, seconds: float = 0.0) -> None:
+        """Wait until somebody sleeps for so long from now, so that a jump meets them."""
+        while not any(until >= self._now + seconds and not done.done() for until, _, done in self._sleepers):
             self._more.clear()
             await self._more.wait()
 

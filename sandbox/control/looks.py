@@ -81,7 +81,7 @@ class Looks:
                 "event_id": event_id,
                 "event": one.envelope["event"],
                 "acknowledged": one.acknowledged,
-                "done": one.done,
+                "done": one.ended.is_set(),
                 "failed": list(one.reasons),
             }
             for event_id, one in self._sandbox.deliveries.sent.items()

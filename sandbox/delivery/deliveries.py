@@ -27,7 +27,8 @@ class Attempts:
     first: asyncio.Future[bool]
     reasons: list[str] = field(default_factory=list)
     acknowledged: bool = False
-    done: bool = False
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there will be no further attempt."""
 
 
 class Deliveries:
@@ -120,7 +121,7 @@ class Deliveries:
                     return
                 _tell(attempts.first, outcome=False)
         finally:
-            attempts.done = True
+            attempts.ended.set()
             _tell(attempts.first, outcome=attempts.acknowledged)
 
     def _wanted(self, channel_id: str, event: Json) -> bool:

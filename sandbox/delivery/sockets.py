@@ -35,6 +35,8 @@ class Sockets:
     timeout_reason = "timeout"
 
     def __init__(self, workspace: Workspace, chance: random.Random) -> None:
+        self.opened = 0
+        """How many connections there have been."""
         self._workspace = workspace
         self._chance = chance
         self._open: list[_Socket] = []
@@ -66,6 +68,7 @@ class Sockets:
             return
         await socket.send(self._hello(len(self._open) + 1))
         self._open.append(socket)
+        self.opened += 1
         self._came.set()
         self._workspace.changed("connection")
         try:

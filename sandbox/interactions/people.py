@@ -85,7 +85,7 @@ class Interactions:
         blocks = message.body.get("blocks") or []
         element = elements.find(blocks, action_id, block_id)
         action = elements.used(element, given, self._workspace.new_ts())
-        exchange = self.exchanges.begin(person.id, where.id, ts, message.thread)
+        exchange = self.exchanges.begin(person.id, where.id, ts, _answered_in(message))
         state = views.initial_state({"blocks": blocks})
         if "button" not in element["type"]:
             state.setdefault(element["block_id"], {})[action_id] = elements.state_of(element, given)
@@ -142,7 +142,7 @@ class Interactions:
             return await self._ask("interactive", payload, exchange, failed)
         where = self._channel(channel, user)
         message = self._message(where, ts, user)
-        exchange = self.exchanges.begin(person.id, where.id, thread_ts=message.thread)
+        exchange = self.exchanges.begin(person.id, where.id, thread_ts=_answered_in(message))
         url = self.exchanges.response_url(exchange)
         payload = payloads.message_shortcut(self._workspace, exchange, message, callback_id, url)
         return await self._ask("interactive", payload, exchange, failed)
@@ -271,6 +271,11 @@ class Interactions:
             return token.format(person) if person else match.group()
 
         return MENTION.sub(mention, text)
+
+
+def _answered_in(message: Message) -> str:
+    """The thread in which an answer stands: a reply's own. What stands in the channel is answered there."""
+    return message.thread if message.is_reply else ""
 
 
 def _faulty(outcome: Outcome, fault: str) -> Outcome:

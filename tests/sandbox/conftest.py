@@ -1,5 +1,6 @@
 """A served sandbox with Slack's own client, on a clock that the test moves."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -133,4 +134,14 @@ async def error_of(call: Any) -> str:
     return str(caught.value.response["error"])
 
 
-Check = Callable[[Any], bool]
+async def until(world: World, true: Callable[[], bool]) -> None:
+    """Wait until something is so; it is looked at whenever the workspace changes."""
+    changes = world.sandbox.workspace.subscribe()
+    change = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0)  # so that it listens before the first look
+    while not true():
+        await change
+        change = asyncio.ensure_future(anext(changes))
+    change.cancel()
+    await asyncio.gather(change, return_exceptions=True)
+    await changes.aclose()

@@ -5,7 +5,7 @@ from slack_sdk.errors import SlackApiError
 
 from sandbox.workspace import messages
 
-from .conftest import BOT, DANA, GENERAL, INCIDENTS, LEADS, MIKA, World, error_of
+from .conftest import BOT, DANA, GENERAL, INCIDENTS, LEADS, MIKA, World, error_of, until
 
 META = {"event_type": "mlops_incident", "event_payload": {"incident": "INC-1", "revision": 1}}
 HEADER = {"type": "header", "text": {"type": "plain_text", "text": "INC-1"}}
@@ -198,13 +198,9 @@ async def test_scheduled_messages_are_posted_when_their_time_comes(world: World)
     listed = await world.slack.chat_scheduledMessages_list(channel=INCIDENTS)
     assert [one["text"] for one in listed["scheduled_messages"]] == ["never", "later"]
     await world.slack.chat_deleteScheduledMessage(channel=INCIDENTS, scheduled_message_id=gone["scheduled_message_id"])
-    await world.clock.until_asleep()
-    changes = world.sandbox.workspace.subscribe()
-    first = anext(changes)
+    await world.clock.until_asleep(60)
     world.clock.jump(61)
-    while (await first).what != "message":
-        first = anext(changes)
-    await changes.aclose()
+    await until(world, lambda: bool(world.messages()))
     assert world.texts() == ["later"]
     assert (await world.slack.chat_scheduledMessages_list())["scheduled_messages"] == []
     again = world.slack.chat_deleteScheduledMessage(

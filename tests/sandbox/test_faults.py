@@ -1,0 +1,174 @@
+"""Faults on demand, by Slack's own client; what the app sees is what a bad day at Slack looks like."""
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+
+from sandbox.workspace.seed import APP
+
+from .conftest import INCIDENTS, LEADS, MIKA, World, a_world, error_of
+
+AUTH = {"Authorization": f"Bearer {APP.bot_token}"}
+EDIT = {"channel": INCIDENTS, "text": "b"}
+
+
+async def post(world: World, text: str = "a") -> object:
+    return await world.slack.chat_postMessage(channel=INCIDENTS, text=text)
+
+
+@pytest.mark.parametrize(("kind", "status"), [("http_500", 500), ("http_503", 503)])
+async def test_a_server_error_did_nothing(world: World, kind: str, status: int) -> None:
+    await world.act("fault", kind=kind, method="chat.*", count=1)
+    with pytest.raises(SlackApiError) as caught:
+        await post(world)
+    assert caught.value.response.status_code == status
+    assert world.messages() == []
+    await post(world)
+    assert world.texts() == ["a"], "once was asked for"
+
+
+async def test_a_rate_limit_says_when_to_come_back(world: World) -> None:
+    await world.act("fault", kind="rate_limited", method="chat.postMessage", count=1, retry_after=7)
+    with pytest.raises(SlackApiError) as caught:
+        await post(world)
+    answer = caught.value.response
+    assert (answer.status_code, answer["error"], answer.headers["Retry-After"]) == (429, "ratelimited", "7")
+
+
+async def test_slacks_own_retry_handler_gets_through(world: World) -> None:
+    await world.act("fault", kind="rate_limited", count=1, retry_after=0)
+    world.slack.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=1))
+    await post(world)
+    assert world.texts() == ["a"]
+
+
+async def test_half_an_answer_is_no_answer(world: World) -> None:
+    await world.act("fault", kind="invalid_json", count=1)
+    with pytest.raises((SlackApiError, aiohttp.ClientError, json.JSONDecodeError)):
+        await post(world)
+    assert world.messages() == []
+
+
+async def test_a_lost_answer_did_it(world: World) -> None:
+    world.slack.retry_handlers.clear()  # Slack's client repeats a call whose connection broke
+    await world.act("fault", kind="lost_answer", method="chat.postMessage", count=1)
+    with pytest.raises(aiohttp.ClientError):
+        await post(world)
+    assert world.texts() == ["a"], "this is the uncertain case: it was posted"
+    call = world.sandbox.workspace.calls("chat.postMessage")[-1]
+    assert (call["ok"], call["error"]) == (False, "lost_answer")
+
+
+async def test_silence_lasts_until_the_client_gives_up(world: World) -> None:
+    await world.act("fault", kind="timeout", count=1)
+    asked = asyncio.create_task(world.slack.auth_test())
+    while not world.sandbox.workspace.calls("auth.test"):
+        await asyncio.wait((asked,), timeout=0.01)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    assert (await world.slack.auth_test())["ok"]
+
+
+async def test_a_held_answer_does_not_keep_the_server_from_closing() -> None:
+    async with a_world() as world:
+        world.slack.retry_handlers.clear()
+        await world.act("fault", kind="timeout")
+        asked = asyncio.create_task(world.slack.auth_test())
+        while not world.sandbox.workspace.calls("auth.test"):
+            await asyncio.wait((asked,), timeout=0.01)
+        await world.sandbox.close()
+        with pytest.raises(aiohttp.ClientError):
+            await asked
+
+
+async def test_any_of_slacks_errors_on_demand(world: World) -> None:
+    await world.act("fault", kind="slack_error", error="fatal_error", method="chat.postMessage")
+    assert await error_of(post(world)) == "fatal_error"
+    assert await error_of(post(world)) == "fatal_error"
+    await world.slack.auth_test()
+    await world.act("fault", kind="clear")
+    await post(world)
+
+
+async def test_a_fault_ends_with_its_time(world: World) -> None:
+    await world.act("fault", kind="http_500", seconds=600)
+    assert (await world.http.post("/api/auth.test")).status_code == 500
+    await world.act("clock", jump=601)
+    assert (await world.http.post("/api/auth.test")).status_code == 200
+
+
+async def test_a_revoked_token_and_one_that_is_given_back(world: World) -> None:
+    await world.act("token", revoke=True)
+    assert await error_of(world.slack.auth_test()) == "token_revoked"
+    await world.act("token", revoke=False)
+    await world.slack.auth_test()
+
+
+async def test_a_scope_that_is_taken_away(world: World) -> None:
+    await world.act("scopes", scopes=["chat:write"])
+    await post(world)
+    with pytest.raises(SlackApiError) as caught:
+        await world.slack.conversations_history(channel=INCIDENTS)
+    answer = caught.value.response
+    assert (answer["error"], answer["provided"]) == ("missing_scope", "chat:write")
+    assert "channels:history" in answer["needed"]
+
+
+async def test_scopes_are_by_the_kind_of_conversation(world: World) -> None:
+    await world.act("scopes", scopes=["channels:history", "channels:read"])
+    await world.act("membership", channel="#ml-leads", user="mlops", member=True)
+    await world.slack.conversations_history(channel=INCIDENTS)
+    with pytest.raises(SlackApiError) as caught:
+        await world.slack.conversations_history(channel=LEADS)
+    assert caught.value.response["needed"] == "groups:history"
+    with pytest.raises(SlackApiError) as caught:
+        await world.slack.conversations_list(types="public_channel,private_channel")
+    assert caught.value.response["needed"] == "groups:read"
+
+
+async def test_the_app_is_thrown_out_and_comes_back(world: World) -> None:
+    assert (await world.act("membership", channel="#ml-incidents", user="mlops", member=False))["changed"] is True
+    assert await error_of(post(world)) == "not_in_channel"
+    assert await error_of(world.slack.conversations_history(channel=INCIDENTS)) == "not_in_channel"
+    await world.slack.conversations_join(channel=INCIDENTS)
+    await post(world)
+
+
+# ------------------------------------------------------------ rate limits
+
+
+async def test_a_channel_takes_a_small_burst_and_then_a_post_a_second(world: World) -> None:
+    for _ in range(5):
+        await post(world)
+    with pytest.raises(SlackApiError) as caught:
+        await post(world)
+    assert caught.value.response.headers["Retry-After"] == "1"
+    await world.slack.chat_postMessage(channel=MIKA, text="another channel has a limit of its own")
+    world.clock.jump(1)
+    await post(world)
+    assert await error_of(post(world)) == "ratelimited"
+
+
+async def test_edits_have_one_limit_for_the_workspace(world: World) -> None:
+    ts = (await world.slack.chat_postMessage(channel=INCIDENTS, text="a"))["ts"]
+    for _ in range(50):
+        await world.slack.chat_update(channel=INCIDENTS, ts=ts, text="b")
+    answers = [await world.http.post("/api/chat.update", json=EDIT | {"ts": ts}, headers=AUTH) for _ in range(10)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert refused
+    assert all(answer.headers["Retry-After"] == "60" for answer in refused)
+    world.clock.jump(60)
+    await world.slack.chat_update(channel=INCIDENTS, ts=ts, text="c")
+
+
+@pytest.mark.parametrize(("which", "limited"), [("off", False), ("posts", False), ("all", True)])
+async def test_the_limits_can_be_switched(direct: World, which: str, limited: bool) -> None:
+    await direct.act("limits", which=which)
+    codes = {(await direct.http.get("/api/users.list", headers=AUTH)).status_code for _ in range(30)}
+    assert codes == ({200, 429} if limited else {200})
+    wrong = await direct.http.post("/sandbox/limits", json={"which": "some"})
+    assert wrong.json()["error"] == "invalid_field"
