@@ -105,6 +105,10 @@ async def test_a_night_from_declaring_to_pinning(browser: Browser, place: tuple[
         await tab.sees("Thank you", "#side .thread-replies")
         await tab.sees("3 replies", "#log .replies")
 
+        # A card with replies is still answered where it stands.
+        await _menu(tab, "⚡ Add to timeline")
+        await tab.until("document.querySelectorAll('#log .msg.ephemeral').length === 4")
+
         assert await tab.evaluate("window.notReloaded") is True
         assert tab.errors == []
         assert [address for address in tab.requests if not address.startswith((url, "data:"))] == []
