@@ -8,7 +8,8 @@ from sandbox.api.content import checked_blocks
 from sandbox.api.method import Handler
 from sandbox.api.refused import Refused
 from sandbox.workspace import files
-from sandbox.workspace.values import Channel, File, Json
+from sandbox.workspace.holdings import File
+from sandbox.workspace.values import Channel, Json
 
 MOST_BYTES = 1_000_000_000
 MOST_CHANNELS = 100

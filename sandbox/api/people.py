@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from sandbox.api.ask import Ask
 from sandbox.api.method import Handler
 from sandbox.api.refused import Refused
-from sandbox.workspace.values import Json, Person, UserGroup
+from sandbox.workspace.holdings import UserGroup
+from sandbox.workspace.values import Json, Person
 
 HANDLE = re.compile(r"[a-z0-9._-]{1,21}")
 

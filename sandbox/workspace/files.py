@@ -4,8 +4,9 @@ import mimetypes
 from collections.abc import Sequence
 
 from sandbox.workspace import messages
+from sandbox.workspace.holdings import File
 from sandbox.workspace.state import Workspace
-from sandbox.workspace.values import Channel, File, Json
+from sandbox.workspace.values import Channel, Json
 
 UNKNOWN = "application/octet-stream"
 

@@ -10,20 +10,8 @@ from fnmatch import fnmatchcase
 
 from sandbox.clock import Clock
 from sandbox.workspace import seed
-from sandbox.workspace.values import (
-    App,
-    Call,
-    Change,
-    Channel,
-    File,
-    Json,
-    Message,
-    Person,
-    Scheduled,
-    Team,
-    UserGroup,
-    View,
-)
+from sandbox.workspace.holdings import File, UserGroup
+from sandbox.workspace.values import App, Call, Change, Channel, Json, Message, Person, Scheduled, Team, View
 
 CALLS_KEPT = 20_000
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
