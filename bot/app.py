@@ -51,8 +51,6 @@ from bot.web import WebParts, build_web, signed_link, signing_key
 INTEGRATIONS = "integrations"
 TOKEN_FILE = "mlops-bot.token"  # noqa: S105 - a file's name
 TIMERS_EVERY = timedelta(seconds=1)
-RECONCILE_EVERY = timedelta(seconds=30)
-LOOK_EVERY = timedelta(seconds=30)
 
 _log = logging.getLogger("bot")
 
@@ -220,9 +218,9 @@ def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide) -> list[Job]:
     async def due() -> None:
         await clockwork.timers()
 
-    jobs = [Job.every("timers", TIMERS_EVERY, due), Job.every("look", LOOK_EVERY, look)]
+    jobs = [Job.every("timers", TIMERS_EVERY, due), Job.every("look", setup.policies.look_every, look)]
     if systems.polls:
-        jobs.append(Job.every("reconcile", RECONCILE_EVERY, ask))
+        jobs.append(Job.every("reconcile", setup.policies.reconcile_every, ask))
     makers = {"daily": clockwork.daily_digest, "maturity": clockwork.maturity_digest}
     for kind, schedule in setup.digests.items():
         if schedule.enabled and kind in makers:

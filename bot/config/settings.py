@@ -324,6 +324,16 @@ class PolicySettings(Section):
     changes_window: Duration = Field(
         timedelta(hours=48), title="Window of changes", description="How far back “what changed” looks."
     )
+    reconcile_every: Duration = Field(
+        timedelta(seconds=30),
+        title="Ask sources every",
+        description="What fires is asked for as well, because every webhook source loses alerts.",
+    )
+    look_every: Duration = Field(
+        timedelta(seconds=30),
+        title="Look at models every",
+        description="How often registries and serving are asked which version is live.",
+    )
 
 
 class ScheduleSettings(Section):

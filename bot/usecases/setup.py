@@ -37,6 +37,8 @@ class Policies:
     """How long the serving side may take to follow before a change counts as not confirmed."""
     acknowledge_target: timedelta = timedelta(minutes=5)
     changes_window: timedelta = timedelta(hours=48)
+    reconcile_every: timedelta = timedelta(seconds=30)
+    look_every: timedelta = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,17 +78,19 @@ class Bot:
     def workspace(self) -> Workspace:
         return self.story.workspace
 
-    def configure(self, digests_at: datetime | None = None, more: str = "") -> None:
-        """Write its configuration; `more` is YAML that comes after it."""
+    def configure(self, digests_at: datetime | None = None, integrations: str = "") -> None:
+        """Write its configuration; `integrations` is YAML that comes at the end of that section."""
         due = digests_at or datetime.now(UTC) + LONG_AFTER
         configure(self.folder, self.mlflow or self.machines.mlflow, self.machines.serving, due)
         config = self.folder / "mlops-bot.yaml"
-        config.write_text(config.read_text() + more)
+        before, section, after = config.read_text().partition("\ndigests:")
+        config.write_text(f"{before.rstrip()}\n{integrations}{section}{after}")
 
-    async def start(self, *, ready: str = "/readyz") -> None:
+    async def start(self, *, ready: str = "/readyz", port: int | None = None) -> None:
         if not (self.folder / "mlops-bot.yaml").exists():
             self.configure()
-        server = await self._stack.enter_async_context(servers.bot_process(self.env, self.folder, ready=ready))
+        starting = servers.bot_process(self.env, self.folder, ready=ready, port=port)
+        server = await self._stack.enter_async_context(starting)
         self.url, self.process = server.url, server.process
 
     async def kill(self) -> None:

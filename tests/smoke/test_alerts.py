@@ -1,0 +1,96 @@
+"""P3 with the real pair: a number rises in an exporter, a card stands in Slack; it falls, the incident is over."""
+
+from pathlib import Path
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.demo.history import MODEL
+from bot.demo.story import CHANNEL
+from tests.needs import needs
+from tests.servers.monitoring import Exporter, monitoring
+from tests.servers.proxy import proxy
+from tests.smoke.conftest import Bot
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.xdist_group("machines"),
+    needs("mlflow", "bentoml", "prometheus", "alertmanager"),
+]
+ABOUT = {"model_name": MODEL, "model_version": "3", "environment": "production"}
+QUICKLY = "\npolicies:\n  reconcile_every: 1s\n"
+
+
+def drift(exporter: Exporter, psi: float) -> None:
+    exporter.set("model_feature_psi", psi, feature="amount", **ABOUT)
+
+
+def errors(exporter: Exporter, ratio: float) -> None:
+    exporter.set("model_error_ratio", ratio, **ABOUT)
+
+
+def asked(url: str) -> str:
+    """The bot asks this Alertmanager what fires, once a second."""
+    return f"  alertmanager:\n    url: {url}\n{QUICKLY}"
+
+
+async def test_a_metric_rises_and_falls(bot: Bot, tmp_path: Path) -> None:
+    bot.configure()
+    await bot.start()
+    async with monitoring(tmp_path / "monitoring", f"{bot.url}/alerts/alertmanager", token=bot.token) as world:
+        drift(world.exporter, 0.31)
+        await bot.story.card(lambda text: "ModelFeatureDrift" in text and "0.31" in text and "promoted" in text)
+        errors(world.exporter, 0.07)
+        await bot.story.card(lambda text: "2 alerts, 2 firing" in text)
+        errors(world.exporter, 0.01)
+        await bot.story.card(lambda text: "2 alerts, 1 firing" in text)
+        drift(world.exporter, 0.05)
+        await bot.story.card(lambda text: "resolved (unconfirmed)" in text)
+    cards = [m for m in await bot.workspace.messages(CHANNEL) if "mlops_incident" in str(m.get("metadata"))]
+    assert len(cards) == 1
+    kinds = [entry.partition(":")[0] for entry in await bot.timeline()]
+    assert [kind for kind in kinds if kind.startswith("alert")] == [
+        "alert fired", "alert fired", "alert resolved", "alert resolved",
+    ]  # fmt: skip
+
+
+async def test_deliveries_that_never_arrive(bot: Bot, tmp_path: Path) -> None:
+    """Alertmanager is answered 500 the whole time: the alert and its end are learned by asking, and said to be late."""
+    await bot.start()  # on its own port first: Alertmanager wants an address
+
+    async def refuse(request: Request) -> Response:
+        del request
+        return Response(status_code=500)
+
+    async with proxy(bot.url) as way:
+        way.before = refuse
+        async with monitoring(tmp_path / "monitoring", f"{way.url}/alerts/alertmanager", token=bot.token) as world:
+            await bot.stop()
+            bot.configure(integrations=asked(world.alertmanager.url))
+            await bot.start()
+            drift(world.exporter, 0.31)
+            await bot.story.card(lambda text: "ModelFeatureDrift" in text)
+            assert any(e.startswith("learned late:") and "fires" in e for e in await bot.timeline())
+            drift(world.exporter, 0.05)
+            await bot.story.card(lambda text: "Status resolved" in text)
+            assert any(e.startswith("learned late:") and "resolved" in e for e in await bot.timeline())
+            assert way.passed == []
+
+
+async def test_deliveries_that_failed_for_a_while(bot: Bot, tmp_path: Path) -> None:
+    """The bot is down when the alert fires; when it is back, nothing is lost and nothing is there twice."""
+    await bot.start()
+    port = int(bot.url.rpartition(":")[2])
+    async with monitoring(tmp_path / "monitoring", f"{bot.url}/alerts/alertmanager", token=bot.token) as world:
+        await bot.stop()
+        drift(world.exporter, 0.31)
+        bot.configure(integrations=asked(world.alertmanager.url))
+        await bot.start(port=port)
+        await bot.story.card(lambda text: "ModelFeatureDrift" in text)
+        drift(world.exporter, 0.05)
+        await bot.story.card(lambda text: "Status resolved" in text)
+        incidents = await bot.run("do", "incidents", "--as", "mika")
+        assert "INC-1 (resolved)" in incidents.output, incidents
+    opened = [entry for entry in await bot.timeline() if entry.startswith("opened:")]
+    assert len(opened) == 1
