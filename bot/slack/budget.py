@@ -28,7 +28,7 @@ class Budget:
         now = self._clock.now()
         until = max((self._blocked.get(name, now) for name in ("*", _bucket(post))), default=now)
         if until <= now:
-            until = self._edit_free(post, now) if post.ts else self._post_free(post.channel_id or post.channel, now)
+            until = self._edit_free(post, now) if post.ts else self._post_free(post.channel, now)
         if until <= now:
             return True
         self._next = min(until, self._next) if self._next is not None and self._next > now else until
@@ -47,13 +47,13 @@ class Budget:
         at = self._clock.now() + timedelta(seconds=seconds)
         self._next = at if self._next is None else min(self._next, at)
 
-    def spend(self, post: Post, channel: str) -> None:
+    def spend(self, post: Post) -> None:
         """A call is being made."""
         now = self._clock.now()
         if post.ts:
             self._edits.append(now)
         else:
-            self._posts.setdefault(channel, deque(maxlen=POSTS_BURST)).append(now)
+            self._posts.setdefault(post.channel, deque(maxlen=POSTS_BURST)).append(now)
 
     def limited(self, post: Post, seconds: float) -> None:
         """Slack answered 429."""
@@ -79,4 +79,5 @@ class Budget:
 
 
 def _bucket(post: Post) -> str:
-    return "chat.update" if post.ts else f"chat.postMessage:{post.channel_id or post.channel}"
+    """By the channel's name of the configuration: its id is only known after the first post."""
+    return "chat.update" if post.ts else f"chat.postMessage:{post.channel}"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,8 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.errors import BotError
 from bot.ports.clock import Clock
 
-CALL_TIMEOUT = 10
-"""Seconds that one Web API call may take."""
+CALL_TIMEOUT = 10.0
 PING_SECONDS = 10
 WATCH_SECONDS = 15.0
 ASK_EVERY = 4
@@ -36,6 +36,8 @@ class SlackSettings:
     signing_secret: str
     api_url: str
     mode: Literal["socket", "http"]
+    call_timeout: float = CALL_TIMEOUT
+    """Seconds that one Web API call may take; then nobody knows whether it had an effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +79,16 @@ class Connection:
 
     async def open(self) -> AsyncWebClient:
         """Make the client. Nothing is sent yet."""
-        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT))
+        seconds = self._settings.call_timeout
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=seconds))
         url = self._settings.api_url
         self._client = AsyncWebClient(
             token=self._settings.bot_token,
             base_url=url if url.endswith("/") else f"{url}/",
             session=self._session,
-            timeout=CALL_TIMEOUT,
-            retry_handlers=[AsyncConnectionErrorRetryHandler()],
+            timeout=math.ceil(seconds),
+            # The handler's own list holds "the server disconnected", too: then it may have been done already.
+            retry_handlers=[AsyncConnectionErrorRetryHandler(error_types=[aiohttp.ClientConnectorError])],
         )
         return self._client
 
@@ -126,6 +130,7 @@ class Connection:
         while True:
             try:
                 await self._ask_who()
+                await self._try_app_token()
                 self._socket = AsyncSocketModeHandler(app, self._settings.app_token, ping_interval=PING_SECONDS)
                 await asyncio.wait_for(self._socket.connect_async(), CALL_TIMEOUT * 2)
                 self.fault = None
@@ -154,6 +159,20 @@ class Connection:
         _log.info("Slack workspace %s as %s", who.team, who.user_id)
         if self._met is not None:
             await self._met(who)
+
+    async def _try_app_token(self) -> None:
+        """The library tries a wrong one again and again and says nothing. Raises BotError that names the setting."""
+        try:
+            await self.client.apps_connections_open(app_token=self._settings.app_token)
+        except SlackApiError as error:
+            code = api_error(error)
+            if code in {"ratelimited", "rate_limited"} or code.startswith("http_5"):
+                return  # nothing about the token
+            raise BotError(
+                f"Slack refuses the app token ({code}).",
+                not_done="Commands and buttons do not reach the bot; what it has to show is shown.",
+                next_step="Set MLOPS_BOT_SLACK__APP_TOKEN to one with the scope connections:write.",
+            ) from error
 
     async def _watch(self, connected: Callable[[], Awaitable[bool]]) -> None:
         """Return when the socket is gone for two looks in a row. Raises what a revoked token raises."""

@@ -36,6 +36,7 @@ ABSENT = {"not_in_channel", "channel_not_found"}
 ADVICE = {
     "channel_not_found": "the channel does not exist, or the bot is not in it; create it, or say there /invite @mlops",
     "not_in_channel": "the bot is not a member; say there /invite @mlops",
+    "is_inactive": "the channel is archived; unarchive it, or set slack.channel to another one",
     "is_archived": "the channel is archived; unarchive it, or set slack.channel to another one",
     "restricted_action": "the workspace does not let the bot post there; ask its administrators",
     "missing_scope": "the bot's token lacks a permission; see mlops-bot doctor",
@@ -180,7 +181,7 @@ class Projector:
         else:
             post = replace(post, sending=True, channel_id=channel)
             await self._keep(post)
-        self._budget.spend(post, channel)
+        self._budget.spend(post)
         answer = await self._connection.client.chat_postMessage(
             channel=channel,
             text=message.text,
@@ -195,7 +196,7 @@ class Projector:
     async def _update(self, work: _Work) -> Post:
         post, message = work.post, work.message
         assert message is not None
-        self._budget.spend(post, post.channel_id)
+        self._budget.spend(post)
         await self._connection.client.chat_update(
             channel=post.channel_id,
             ts=post.ts,

@@ -31,7 +31,7 @@ async def until(found: Callable[[], Awaitable[Any]], within: float = 15.0) -> An
     last: Any = None
     try:
         async with asyncio.timeout(within):
-            while not (last := await found()):
+            while not (last := await found()):  # noqa: ASYNC110 - the condition is on the other side of a socket
                 await asyncio.sleep(0.01)
     except TimeoutError:
         raise AssertionError(f"it did not come about within {within} s; last: {last!r}") from None
@@ -51,21 +51,21 @@ class Office:
 
     # ------------------------------------------------------------ the bot
 
-    def settings(self, **other: str) -> SlackSettings:
+    def settings(self, **other: Any) -> SlackSettings:
         values = {
             "bot_token": "sandbox-bot-token", "app_token": "sandbox-app-token",
             "signing_secret": "sandbox-signing-secret", "api_url": f"{self.address}/api/", **other,
         }  # fmt: skip
         return SlackSettings(mode=self.mode, **values)  # type: ignore[arg-type]
 
-    async def start(self, **other: str) -> SlackSide:
+    async def start(self, **other: Any) -> SlackSide:
         """The bot's Slack side; it is connected when this returns, unless its tokens are wrong."""
         side = SlackSide(self.settings(**other), self.world.store, self.world.setup, self.world.clock)
         self.sides.append(side)
         self.world.on_nudge = side.nudge
         await side.start(self.world.desk)
-        if not other:
-            await until(lambda: self._connected(side))
+        if not other.keys() & {"bot_token", "app_token"}:
+            await self.as_time_passes(lambda: self._connected(side), step=0.5)
         return side
 
     async def _connected(self, side: SlackSide) -> bool:
@@ -136,17 +136,31 @@ class Office:
         return await until(look)
 
     async def caught_up(self) -> None:
-        """Everything that is wanted is shown."""
+        """Everything that is wanted is shown; what waits for a later time gets it."""
+        await self.as_time_passes(self._nothing_waits)
 
-        async def look() -> bool:
-            return await self.world.store.read(lambda tx: tx.posts.waiting()) == 0
+    async def _nothing_waits(self) -> bool:
+        return await self.world.store.read(lambda tx: tx.posts.waiting()) == 0
 
-        await until(look)
+    async def as_time_passes(self, found: Callable[[], Awaitable[Any]], step: float = 1.0) -> Any:
+        """What `found` gives, while the bot's clock goes on."""
+
+        async def look() -> Any:
+            if answer := await found():
+                return answer
+            assert isinstance(self.world.clock, FakeClock)
+            self.world.clock.advance(step)
+            self.world.on_nudge()
+            return None
+
+        return await until(look, within=40)
 
 
 def incident_of(message: Json) -> str:
     metadata = message.get("metadata") or {}
-    return metadata.get("event_payload", {}).get("incident", "") if metadata.get("event_type") == "mlops_incident" else ""
+    return (
+        metadata.get("event_payload", {}).get("incident", "") if metadata.get("event_type") == "mlops_incident" else ""
+    )
 
 
 def key_of(message: Json) -> str:
@@ -176,6 +190,10 @@ async def office(
         yield here
 
 
+async def _started(server: uvicorn.Server) -> bool:
+    return server.started
+
+
 @contextlib.asynccontextmanager
 async def _listening(here: Office, listener: socket.socket) -> AsyncIterator[None]:
     """`POST /slack/events`, as the program's web side mounts it."""
@@ -188,8 +206,7 @@ async def _listening(here: Office, listener: socket.socket) -> AsyncIterator[Non
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
     task = asyncio.create_task(server.serve(sockets=[listener]))
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await until(lambda: _started(server))
     try:
         yield
     finally:

@@ -131,15 +131,16 @@ async def test_a_message_shortcut_puts_a_message_on_the_timeline(both: Office) -
     number = await both.world.fire()
     card = await both.card(number)
     said = await _say(both, OMAR, "the <@U0MLENG01> queue & the lag: <https://example.com/x|graph>", card["ts"])
-    done = await both.post(
-        "shortcut", user=DANA.slack_id, callback_id="timeline.pin", channel=INCIDENTS, ts=said
-    )
+    done = await both.post("shortcut", user=DANA.slack_id, callback_id="timeline.pin", channel=INCIDENTS, ts=said)
     assert f"Put on INC-{number}'s timeline." in text(await both.answer_to(done))
     entry = (await both.world.timeline(number, Kind.MESSAGE))[0]
     assert entry.text == (
         "Omar Haddad: the @Mika Laine queue & the lag: graph (https://example.com/x) (pinned by Dana Sutter)"
     )
-    assert entry.evidence.endswith(f"?thread_ts={card['ts']}&cid=C0INCIDENT") or f"p{said.replace('.', '')}" in entry.evidence
+    assert (
+        entry.evidence.endswith(f"?thread_ts={card['ts']}&cid=C0INCIDENT")
+        or f"p{said.replace('.', '')}" in entry.evidence
+    )
 
 
 @pytest.mark.parametrize("in_thread", [True, False], ids=["a thread's reply", "the card itself"])
@@ -284,9 +285,7 @@ async def test_what_slack_sends_and_nobody_handles_is_acknowledged(both: Office)
     """A dead click is never right, also on something that an older version has drawn."""
     number = await both.world.fire()
     card = await both.card(number)
-    done = await both.post(
-        "click", user=MIKA.slack_id, channel=INCIDENTS, ts=card["ts"], action_id="incident.runbook"
-    )
+    done = await both.post("click", user=MIKA.slack_id, channel=INCIDENTS, ts=card["ts"], action_id="incident.runbook")
     assert done["acknowledged"]
     assert "Runbook:" in text(await both.answer_to(done))
 
