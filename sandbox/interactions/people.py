@@ -87,7 +87,7 @@ class Interactions:
         action = elements.used(element, given, self._workspace.new_ts())
         exchange = self.exchanges.begin(person.id, where.id, ts, _answered_in(message))
         state = views.initial_state({"blocks": blocks})
-        if "button" not in element["type"]:
+        if element["type"] not in views.BUTTONS:
             state.setdefault(element["block_id"], {})[action_id] = elements.state_of(element, given)
         url = self.exchanges.response_url(exchange)
         payload = payloads.message_action(self._workspace, exchange, message, action, state, url)
@@ -106,7 +106,7 @@ class Interactions:
         person, view = self._person(user), self._view(user, view_id)
         element = elements.find(view.body["blocks"], action_id, block_id)
         self._modals.fill(view, values or {})
-        if "button" not in element["type"]:
+        if element["type"] not in views.BUTTONS:
             state = elements.state_of(element, given)
             view.state.setdefault(element["block_id"], {})[action_id] = state
         action = elements.used(element, given, self._workspace.new_ts())

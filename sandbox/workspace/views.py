@@ -7,6 +7,8 @@ from sandbox.workspace.values import Json, View
 
 DEEPEST = 3
 """Modals that may lie on one another."""
+BUTTONS = frozenset({"button", "workflow_button", "icon_button", "feedback_buttons"})
+"""Elements that are pressed and hold no state; radio buttons do."""
 TEMPLATE = {
     "private_metadata": "",
     "callback_id": "",
@@ -87,7 +89,7 @@ def initial_state(body: Json) -> Json:
     state: Json = {}
     for block in body["blocks"]:
         for element in elements_of(block):
-            if element.get("action_id") and "button" not in element["type"]:
+            if element.get("action_id") and element["type"] not in BUTTONS:
                 state.setdefault(block["block_id"], {})[element["action_id"]] = _initial(element)
     return state
 
