@@ -57,13 +57,14 @@ def _without_subject(message: Json) -> Json:
 def content(message: Json, sheet: Sheet) -> Markup:
     """Blocks when there are any, else the text; then attachments and files."""
     blocks = message.get("blocks")
-    edited = el("span", "(edited)", class_="edited") if message.get("edited") else None
+    edited = None
     if blocks:
         body = render(blocks, sheet)
     else:
         text = string(message.get("text"))
         words = plain(text) if message.get("mrkdwn") is False else mrkdwn(text, sheet.names)
         body = el("div", words, class_="mrkdwn") if text else Markup()
+        edited = _edited(message)
     attachments = [attachment_html(a, sheet) for a in items(message.get("attachments"))]
     files = [file_html(file) for file in items(message.get("files"))]
     return join([body, edited, attachments, el("div", files, class_="files") if files else None])
@@ -100,7 +101,13 @@ def _head(message: Json, sheet: Sheet) -> Markup:
     also = None
     if message.get("subtype") == "thread_broadcast":
         also = el("span", "replied to a thread", class_="also")
-    return el("div", name, badge, clock(message.get("ts")), also, class_="head")
+    edited = _edited(message) if message.get("blocks") else None
+    return el("div", name, badge, clock(message.get("ts")), edited, also, class_="head")
+
+
+def _edited(message: Json) -> Markup | None:
+    """At the end of a text, or beside the time when blocks follow."""
+    return el("span", "(edited)", class_="edited") if message.get("edited") else None
 
 
 def avatar(user_id: str, name: str, *, bot: bool = False, picture: str = "") -> Markup:

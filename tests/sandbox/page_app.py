@@ -1,5 +1,6 @@
 """A small Bolt app behind the page: it declares, asks, edits, refuses and answers, as any app would."""
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -49,6 +50,9 @@ def _listen(app: AsyncApp) -> None:
                 await client.views_open(trigger_id=body["trigger_id"], view=declare_view())
             case ["silent"]:
                 return
+            case ["ask"]:
+                await ack()
+                await client.views_open(trigger_id=body["trigger_id"], view=_asking("Nothing looked up yet."))
             case _:
                 await ack(f"You are <@{body['user_id']}> and wrote `{body['text']}`.")
 
@@ -64,6 +68,33 @@ def _listen(app: AsyncApp) -> None:
         message = as_json(_card(title))
         await client.chat_postMessage(channel="C0INCIDENT", **message)
         await client.chat_postEphemeral(channel="C0INCIDENT", user=body["user"]["id"], text=f"Declared as {severity}.")
+
+    @app.action("look_up")
+    async def look_up(ack: Any, body: Payload, client: AsyncWebClient) -> None:
+        await ack()
+        typed = body["view"]["state"]["values"]["note"]["note"]["value"]
+        await client.views_update(
+            view_id=body["view"]["id"], hash=body["view"]["hash"], view=_asking(f"Looked up: {typed}")
+        )
+
+    @app.options("model")
+    async def models(ack: Any, body: Payload) -> None:
+        names = [name for name in ("fraud-detector", "fraud-ranker", "churn") if body["value"] in name]
+        await ack(options=[{"text": {"type": "plain_text", "text": name}, "value": name} for name in names])
+
+    @app.view("asking")
+    async def asked(ack: Any, body: Payload, view: Payload, client: AsyncWebClient) -> None:
+        await ack()
+        values = view["state"]["values"]
+        told = {
+            "note": values["note"]["note"]["value"],
+            "model": values["model"]["model"]["selected_option"]["value"],
+            "checks": [one["value"] for one in values["checks"]["checks"]["selected_options"]],
+            "how": values["how"]["how"]["selected_option"]["value"],
+            "day": values["day"]["day"]["selected_date"],
+            "who": values["who"]["who"]["selected_users"],
+        }
+        await client.chat_postEphemeral(channel="C0INCIDENT", user=body["user"]["id"], text=json.dumps(told))
 
     @app.action("incident.acknowledge")
     async def acknowledge(ack: Any, body: Payload, client: AsyncWebClient) -> None:
@@ -108,6 +139,32 @@ def _listen(app: AsyncApp) -> None:
         await client.chat_postMessage(
             channel=item["channel"], thread_ts=item["ts"], text=f"Pinned by <@{event['user']}>."
         )
+
+
+def _asking(found: str) -> Payload:
+    """A modal with a control of many kinds."""
+
+    def text(words: str) -> Payload:
+        return {"type": "plain_text", "text": words}
+
+    def field(name: str, kind: str, **more: Any) -> Payload:
+        element = {"type": kind, "action_id": name, **more}
+        return {"type": "input", "block_id": name, "label": text(name), "element": element}
+
+    options = [{"text": text(word), "value": word} for word in ("one", "two", "three")]
+    look_up = {"type": "button", "action_id": "look_up", "text": text("Look up")}
+    return {
+        "type": "modal", "callback_id": "asking", "title": text("Ask"), "submit": text("Send"),
+        "blocks": [
+            field("note", "plain_text_input"),
+            {"type": "section", "block_id": "found", "text": text(found), "accessory": look_up},
+            field("model", "external_select", min_query_length=2),
+            field("checks", "checkboxes", options=options),
+            field("how", "radio_buttons", options=options, initial_option=options[0]),
+            field("day", "datepicker", initial_date="2026-11-23"),
+            field("who", "multi_users_select"),
+        ],
+    }  # fmt: skip
 
 
 def _card(title: str) -> Message:

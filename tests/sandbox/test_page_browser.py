@@ -1,5 +1,6 @@
 """The page in a real browser, with a real app behind it: what a person does there and sees."""
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -112,6 +113,49 @@ async def test_a_night_from_declaring_to_pinning(browser: Browser, place: tuple[
         assert await tab.evaluate("window.notReloaded") is True
         assert tab.errors == []
         assert [address for address in tab.requests if not address.startswith((url, "data:"))] == []
+
+
+async def test_a_modal_of_many_controls_keeps_what_was_filled_in_when_the_app_changes_it(
+    browser: Browser, place: tuple[Sandbox, str]
+) -> None:
+    _, url = place
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.type("/mlops ask", into="#main .composer textarea")
+        await tab.press("Enter")
+        await tab.type("late data", into="#modals [data-action=note]")
+        await tab.click("#modals input[value=two][type=checkbox]")
+        await tab.click("#modals input[value=three][type=radio]")
+        await tab.click(f"#modals input[value={DEVI}]")
+        await tab.click("text=Look up")
+        await tab.sees("Looked up: late data", "#modals")
+        await tab.type("fraud", into="#modals [data-suggest]")
+        await tab.until(
+            "document.querySelectorAll('#modals select[data-action=model] option[data-choice]').length === 2"
+        )
+        await tab.choose("#modals select[data-action=model]", "fraud-ranker")
+        await tab.click("#modals [type=submit]")
+        told = {
+            "note": "late data", "model": "fraud-ranker", "checks": ["two"], "how": "three", "day": "2026-11-23", "who": [DEVI],
+        }  # fmt: skip
+        await tab.sees(json.dumps(told), ".msg.ephemeral")
+        assert tab.errors == []
+
+
+async def test_a_modal_is_closed_by_esc_and_leaves_the_focus_where_it_was(
+    browser: Browser, place: tuple[Sandbox, str]
+) -> None:
+    sandbox, url = place
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.type("/mlops ask", into="#main .composer textarea")
+        await tab.press("Enter")
+        await tab.sees("Ask", "#modals h2")
+        await tab.until("document.activeElement.dataset.action === 'note'")
+        await tab.press("Escape")
+        await tab.until("!document.querySelector('#modals').firstElementChild")
+        await tab.until("document.activeElement.matches('#main .composer textarea')")
+        assert sandbox.workspace.views_of("U0MLENG01") == []
 
 
 async def test_what_the_app_does_not_take_is_told_to_the_person(browser: Browser, place: tuple[Sandbox, str]) -> None:

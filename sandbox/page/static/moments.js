@@ -73,8 +73,9 @@ export function arrange(list) {
     const today = days(at);
     if (list.id === "log" && (!before || before.day !== today)) row.before(divider(at));
     const same = before && before.author === row.dataset.author && before.day === today && row.dataset.ts - before.ts < GROUPED_WITHIN;
-    row.classList.toggle("grouped", Boolean(same) && !row.classList.contains("quiet") && !before.quiet);
-    before = { author: row.dataset.author, ts: Number(row.dataset.ts), day: today, quiet: row.classList.contains("quiet") };
+    const alone = row.matches(".quiet, .ephemeral");
+    row.classList.toggle("grouped", Boolean(same) && !alone && !before.alone);
+    before = { author: row.dataset.author, ts: Number(row.dataset.ts), day: today, alone };
   }
 }
 
