@@ -2,11 +2,12 @@
 
 import asyncio
 import contextlib
+import fcntl
 import secrets
 import shutil
 import string
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -27,7 +28,7 @@ from bot.domain.errors import BotError
 
 T = TypeVar("T")
 
-FOLDER = ROOT / ".demo" / "world"
+FOLDER = ROOT / ".demo"
 CONFIG = "mlops-bot.yaml"
 BOT_TOKEN, APP_TOKEN = "sandbox-bot-token", "sandbox-app-token"
 """Words that only the sandbox knows."""
@@ -39,7 +40,11 @@ async def play(*, port: int, auto: bool, keep: bool) -> int:
     """The demo. Gives the exit code: 0 when every step of the story came out."""
     console = Console(highlight=False, soft_wrap=True)
     began = time.monotonic()
-    folder = await asyncio.to_thread(_fresh, FOLDER)
+    with _folder(port) as folder:
+        return await _play(folder, console, began, port=port, auto=auto, keep=keep)
+
+
+async def _play(folder: Path, console: Console, began: float, *, port: int, auto: bool, keep: bool) -> int:
     async with world(folder, console, port=port, auto=auto) as made:
         console.print(
             f"\nEverything runs after {time.monotonic() - began:.0f} s. Look at it: [bold]{made.workspace}[/bold]\n"
@@ -62,7 +67,7 @@ async def _by_itself(made: World, console: Console) -> int:
         try:
             await Story(made, http, Workspace(made.workspace, http, asyncio.sleep), console).play()
         except BotError:
-            console.print(f"The logs are in {FOLDER}.", style="red")
+            console.print(f"The logs are in {made.command.folder}.", style="red")
             return 1
     return 0
 
@@ -137,9 +142,20 @@ def configure(folder: Path, mlflow_url: str, serving_url: str, digests_at: datet
     (folder / CONFIG).write_text(filled, encoding="utf-8")
 
 
-def _fresh(folder: Path) -> Path:
-    """An empty folder: the demo begins the same way each time."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    folder.chmod(0o700)
-    return folder
+@contextlib.contextmanager
+def _folder(port: int) -> Iterator[Path]:
+    """An empty folder, so that the demo begins the same way each time; of one demo at a time. Raises BotError."""
+    FOLDER.mkdir(exist_ok=True)
+    name = f"world-{port or 'auto'}"
+    with (FOLDER / f"{name}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BotError(
+                "Another demo is running here already.", not_done="Nothing was started.",
+                next_step="End it with Ctrl-C, or take another port: make demo ARGS='--port 8090'",
+            ) from None  # fmt: skip
+        folder = FOLDER / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        yield folder

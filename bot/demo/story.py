@@ -69,10 +69,10 @@ class Story:
         before = time.monotonic()
         try:
             said = await step()
-        except BotError as error:
+        except (BotError, httpx.HTTPError) as error:
             self._console.print(f"[red]✗[/red] {self._number:>2}. {title}")
-            self._console.print(f"       {error}", style="red", markup=False)
-            raise
+            self._console.print(f"       {error or type(error).__name__}", style="red", markup=False)
+            raise StoryFailed(f"Step {self._number} did not come out.") from error
         took = time.monotonic() - before
         self._console.print(f"[green]✓[/green] {self._number:>2}. {title} [dim]{took:.2f} s[/dim]")
         self._console.print(f"       {said}", style="dim", markup=False)
