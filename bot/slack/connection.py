@@ -97,8 +97,8 @@ class Connection:
         try:
             answer = await self.client.auth_test()
         except SlackApiError as error:
-            code = str(error.response.get("error", "")) if error.response else ""
-            raise refused(code) from error
+            code = api_error(error)
+            raise (refused(code) if about_token(code) else away(code)) from error
         return Identity(
             str(answer.get("team", "")), str(answer.get("team_id", "")), str(answer.get("user_id", "")),
             str(answer.get("bot_id", "")), str(answer.get("url", "")),
@@ -130,8 +130,9 @@ class Connection:
         while True:
             try:
                 await self._ask_who()
-                await self._try_app_token()
+                url = await self._socket_url()
                 self._socket = AsyncSocketModeHandler(app, self._settings.app_token, ping_interval=PING_SECONDS)
+                self._socket.client.wss_uri = url
                 await asyncio.wait_for(self._socket.connect_async(), CALL_TIMEOUT * 2)
                 self.fault = None
                 wait = 1.0
@@ -160,14 +161,15 @@ class Connection:
         if self._met is not None:
             await self._met(who)
 
-    async def _try_app_token(self) -> None:
-        """The library tries a wrong one again and again and says nothing. Raises BotError that names the setting."""
+    async def _socket_url(self) -> str:
+        """Asked for here: the library tries a wrong app token again and again and says nothing. Raises BotError."""
         try:
-            await self.client.apps_connections_open(app_token=self._settings.app_token)
+            answer = await self.client.apps_connections_open(app_token=self._settings.app_token)
+            return str(answer["url"])
         except SlackApiError as error:
             code = api_error(error)
-            if code in {"ratelimited", "rate_limited"} or code.startswith("http_5"):
-                return  # nothing about the token
+            if not about_token(code):
+                raise away(code) from error
             raise BotError(
                 f"Slack refuses the app token ({code}).",
                 not_done="Commands and buttons do not reach the bot; what it has to show is shown.",
@@ -196,6 +198,28 @@ class Connection:
         if socket is not None:
             with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
                 await asyncio.wait_for(socket.close_async(), 5)
+
+
+def about_token(code: str) -> bool:
+    """Whether an answer is a no to our token, and not a bad moment of Slack's."""
+    passing = {
+        "ratelimited",
+        "rate_limited",
+        "unreadable_answer",
+        "internal_error",
+        "fatal_error",
+        "service_unavailable",
+    }
+    return code not in passing and not code.startswith("http_")
+
+
+def away(code: str) -> BotError:
+    """Slack has a bad moment."""
+    return BotError(
+        f"Slack can't be asked at the moment ({code}).",
+        not_done="Nothing is shown in Slack; alerts are still taken, and commands work by mlops-bot do.",
+        next_step="It is tried again by itself.",
+    )
 
 
 def refused(code: str) -> BotError:

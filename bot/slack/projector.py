@@ -41,6 +41,7 @@ ADVICE = {
     "restricted_action": "the workspace does not let the bot post there; ask its administrators",
     "missing_scope": "the bot's token lacks a permission; see mlops-bot doctor",
 }
+UNSURE = {"unreadable_answer", "fatal_error", "internal_error", "service_unavailable", "request_timeout"}
 UNREACHABLE = {
     "user_not_found",
     "users_not_found",
@@ -228,8 +229,8 @@ class Projector:
             post = replace(post, channel_id="") if not post.ts else post
         await self._explain(post, code)
         _log.warning("Slack did not take %s: %s", post.key, code)
-        # A refusal is an answer: nothing was posted. A server's error is none: look before posting again.
-        uncertain = code.startswith("http_5") or code in {"unreadable_answer", "fatal_error", "internal_error"}
+        # A refusal is an answer: nothing was posted. Anything else is none: look before posting again.
+        uncertain = code.startswith("http_") or code in UNSURE
         await self._later(post, f"Slack says {code}", uncertain=uncertain)
         return False
 
