@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+PATIENCE = 45.0
 """Seconds for a line that must come; only a test that fails waits so long."""
 
 
@@ -37,6 +37,8 @@ class Child:
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         except TimeoutError:
+            self._process.send_signal(signal.SIGABRT)  # faulthandler writes down where each of its threads is
+            await self._process.wait()
             raise AssertionError(f"the child says nothing more:\n{self._errors.read_text()}") from None
         if not line.endswith(b"\n"):
             raise AssertionError(f"the child ended ({await self._process.wait()}):\n{self._errors.read_text()}")
@@ -92,7 +94,7 @@ async def child(module: str, *arguments: str) -> AsyncIterator[Child]:
     """Run `python -m module`, with warnings as errors; whatever happens, it is gone in the end."""
     with tempfile.NamedTemporaryFile(prefix="child-", suffix=".log") as errors:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "error", "-m", module, *arguments,
+            sys.executable, "-X", "faulthandler", "-W", "error", "-m", module, *arguments,
             cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)},
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors,
         )  # fmt: skip
