@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sandbox.page.html import Json
 from sandbox.page.sheet import Names, Sheet, Surface
@@ -9,17 +10,16 @@ from sandbox.workspace import Channel, Message, Person, Workspace
 
 WINDOW = 60
 """Messages that are shown at first, and added each time one scrolls up."""
-HIDDEN = {"message_changed", "message_deleted"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reader:
     """One person at the page."""
 
     workspace: Workspace
     person: Person
 
-    @property
+    @cached_property
     def names(self) -> Names:
         """What ids are called for this person: a private channel of others keeps its id."""
         members = self.workspace.members.values()

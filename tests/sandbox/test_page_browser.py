@@ -294,6 +294,51 @@ async def test_every_block_is_drawn_without_a_fault(browser: Browser, place: tup
         await tab.until("[...document.querySelectorAll('table.data tbody tr')].every(row => !row.hidden)")
 
 
+async def test_after_a_gap_everything_is_drawn_anew_and_what_was_begun_stays(
+    browser: Browser, place: tuple[Sandbox, str]
+) -> None:
+    sandbox, url = place
+    world = World(sandbox.workspace)
+    for n in range(40):
+        world.say(DEVI, f"line {n}\n\n\n")
+    parent = world.say(DEVI, "the parent")
+    async with browser.tab() as tab:
+        await _enter(tab, url, more=f"&thread={parent.ts}")
+        await tab.type("half a thou", into="#main .composer textarea")
+        await tab.type("half a repl", into="#side .composer textarea")
+        await tab.evaluate("document.querySelector('#log').scrollTop = 300")
+        before = await tab.evaluate("document.querySelector('#log').scrollTop")
+        sandbox.workspace.close()
+        await tab.until("document.querySelector('.link-state').classList.contains('lost')")
+        world.say(DEVI, "said into the gap")
+        world.say(DEVI, "answered in the gap", parent.ts)
+        await tab.until("document.querySelector('#log').innerText.includes('said into the gap')")
+        await tab.sees("answered in the gap", "#side")
+        assert await tab.evaluate("document.querySelector('#main .composer textarea').value") == "half a thou"
+        assert await tab.evaluate("document.querySelector('#side .composer textarea').value") == "half a repl"
+        assert abs(await tab.evaluate("document.querySelector('#log').scrollTop") - before) < 30
+        await tab.click("#sidebar [data-go=C0PLATFORM]")
+        await tab.sees("#ml-platform", "#main h1")
+        assert await tab.evaluate("document.querySelector('#main .composer textarea').value") == ""
+        await tab.click("#sidebar [data-go=C0INCIDENT]")
+        await tab.until("document.querySelector('#main .composer textarea').value === 'half a thou'")
+
+
+async def test_a_permalink_leads_to_an_old_message(browser: Browser, place: tuple[Sandbox, str]) -> None:
+    sandbox, _ = place
+    world = World(sandbox.workspace)
+    old = world.say(DEVI, "the very first")
+    for n in range(130):
+        world.say(DEVI, f"line {n}")
+    async with browser.tab() as tab:
+        await tab.open(sandbox.workspace.permalink("C0INCIDENT", old.ts))
+        await tab.until(f"document.getElementById('m-{old.ts}').classList.contains('at')")
+        inside = (
+            f"(b => b.top > 0 && b.bottom < innerHeight)(document.getElementById('m-{old.ts}').getBoundingClientRect())"
+        )
+        await tab.until(inside)
+
+
 UNREADABLE = """
 (() => {
   const parse = (colour) => {

@@ -280,4 +280,7 @@ def _file_input(element: Json, block_id: str, sheet: Sheet) -> Markup:
     kinds = element.get("filetypes")
     accept = ",".join(f".{string(kind)}" for kind in kinds) if isinstance(kinds, list) else None
     several = element.get("max_files") != 1
-    return el("input", type="file", class_="field", accept=accept, multiple=several, **_hooks(element, block_id, sheet))
+    field = el(
+        "input", type="file", class_="field", accept=accept, multiple=several, **_hooks(element, block_id, sheet)
+    )
+    return el("div", field, el("small", "Files can't be sent from this page yet."), class_="external")

@@ -225,18 +225,27 @@ async function refreshSidebar() {
 /** Listen, as the person one is; after a gap everything that is shown is fetched again. */
 export function listen(reload) {
   let gap = false;
-  const source = new EventSource(`/sandbox/stream?user=${state.me}`);
-  source.addEventListener("open", () => {
-    say("live", "live");
-    if (gap) reload();
-    gap = false;
-  });
-  source.addEventListener("error", () => {
-    say("lost", "connection lost, trying again");
+  let source = null;
+  const begin = () => {
+    source = new EventSource(`/sandbox/stream?user=${state.me}`);
+    source.addEventListener("open", () => {
+      say("live", "live");
+      if (gap) reload();
+      gap = false;
+    });
+    source.addEventListener("error", () => {
+      say("lost", "connection lost, trying again");
+      gap = true;
+    });
+    source.addEventListener("message", (event) => changed(JSON.parse(event.data)));
+  };
+  // A browser allows six connections to one address: a tab that nobody sees gives its own back.
+  document.addEventListener("visibilitychange", () => {
+    source.close();
     gap = true;
+    if (!document.hidden) begin();
   });
-  source.addEventListener("message", (event) => changed(JSON.parse(event.data)));
-  return source;
+  begin();
 }
 
 function say(how, text) {

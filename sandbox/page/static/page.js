@@ -4,7 +4,7 @@ import { $, $$, act, busy, floatAt, note, state, unfloat } from "./dom.js";
 import { ask, closeModal, modalOpen, prepare, refreshModals } from "./dialogs.js";
 import { grow, hint, send, typed } from "./composer.js";
 import { listen, loadOlder, settle, showUnread } from "./live.js";
-import { closeSide, find, go, jump, openCall, openThread, remember, shown, sideShown } from "./places.js";
+import { again, closeSide, find, go, jump, openCall, openThread, remember, shown, sideShown } from "./places.js";
 import { given, limitMarks, suggest, values } from "./values.js";
 
 const PICKED = "👍 👎 ✅ ❌ 👀 📌 🚨 🔥 🎉 🙏 💯 🤔 🚀 ⏳ 🔍 📝 💡 ❤️ 😅 👏 🐛".split(" ");
@@ -246,11 +246,6 @@ function moreRows(button) {
 
 // ---------------------------------------------------------------- begin
 
-async function reload() {
-  if (state.channel) await go(state.channel, { push: false });
-  await refreshModals();
-}
-
 if ($("#sidebar")) {
   const at = new URLSearchParams(location.search).get("message");
   remember("replaceState");
@@ -261,7 +256,10 @@ if ($("#sidebar")) {
   prepare();
   showUnread();
   if (at) find(at);
-  listen(reload);
+  listen(async () => {
+    await again();
+    await refreshModals();
+  });
 } else {
   settle(document);
 }

@@ -25,14 +25,46 @@ export function remember(how = "pushState") {
   history[how]({ ...state }, "", address());
 }
 
+// ---------------------------------------------------------------- what was begun stays
+
+const drafts = new Map();
+const draftKey = (form) => `${form.dataset.thread ?? ""}@${form.closest("#side")?.dataset.channel ?? state.channel}`;
+
+function keepDrafts() {
+  for (const form of $$(".composer")) drafts.set(draftKey(form), $("textarea", form).value);
+}
+
+function restoreDrafts() {
+  for (const form of $$(".composer")) {
+    const area = $("textarea", form);
+    area.value ||= drafts.get(draftKey(form)) ?? "";
+  }
+}
+
+/** Draw everything that is shown anew, after a time without news; one stays at the message that one was reading. */
+export async function again() {
+  const { channel, thread } = state;
+  const list = document.getElementById("log");
+  const reading = list && list.scrollHeight - list.scrollTop - list.clientHeight > 120;
+  const top = list?.getBoundingClientRect().top ?? 0;
+  const row = reading && $$(".msg", list).find((one) => one.getBoundingClientRect().bottom > top);
+  const at = row && row.getBoundingClientRect().top - top;
+  const inside = document.activeElement?.closest("#side");
+  await go(channel, { push: false });
+  const same = row && document.getElementById(row.id);
+  if (same) document.getElementById("log").scrollTop += same.getBoundingClientRect().top - top - at;
+  if (thread) await openThread(channel, thread, { push: false, write: Boolean(inside) });
+}
+
 /** Show a channel, or `home`. */
 export async function go(channel, { push = true, message = "" } = {}) {
   unfloat();
   document.body.classList.remove("menu-open");
   const home = channel === "home";
   const html = await fragment("main", home ? { home: "1" } : { channel });
-  state.channel = channel;
+  keepDrafts();
   if (state.thread) closeSide({ push: false });
+  state.channel = channel;
   main.replaceChildren(...elements(html));
   for (const link of $$("#sidebar [data-go]")) {
     if (link.dataset.go === channel) link.setAttribute("aria-current", "page");
@@ -47,6 +79,7 @@ export async function go(channel, { push = true, message = "" } = {}) {
 /** After the middle was drawn: times, days, the newest message in sight. */
 export function shown() {
   settle(main);
+  restoreDrafts();
   const list = document.getElementById("log");
   arrange(list);
   if (list) {
@@ -95,6 +128,7 @@ export async function openCall(channel, ts) {
 }
 
 function beside(html, channel) {
+  keepDrafts();
   side.replaceChildren(...elements(html));
   side.dataset.channel = channel;
   side.hidden = false;
@@ -104,12 +138,14 @@ function beside(html, channel) {
 
 export function sideShown() {
   settle(side);
+  restoreDrafts();
   arrange($(".thread-replies", side));
   watchOlder(side);
 }
 
 export function closeSide({ push = true } = {}) {
   if (side.hidden) return false;
+  keepDrafts();
   const back = state.thread && document.getElementById(`m-${state.thread}`);
   side.hidden = true;
   side.replaceChildren();
