@@ -1,6 +1,5 @@
 """The addresses that Slack gives out: to upload to, to download from, to answer to, and of messages."""
 
-import json
 import time
 from urllib.parse import parse_qsl, urlencode
 
@@ -9,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sandbox.bodies import TooLarge, read
+from sandbox.bodies import TooLarge, loads, read
 from sandbox.interactions.exchanges import Refused
 from sandbox.workspace.values import Call, Json
 from sandbox.world import Sandbox
@@ -117,7 +116,7 @@ def _answer(body: bytes, content_type: str) -> Json | None:
         text = body.decode()
         if content_type.startswith("application/x-www-form-urlencoded"):
             text = dict(parse_qsl(text)).get("payload", "")
-        found = json.loads(text)
+        found = loads(text)
     except ValueError:
         return None
     return found if isinstance(found, dict) else None

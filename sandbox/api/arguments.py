@@ -1,6 +1,5 @@
 """Arguments as clients send them: in the query, in a form, in JSON, or in several of these at once."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -9,7 +8,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
 from sandbox.api.refused import Refused
-from sandbox.bodies import read
+from sandbox.bodies import loads, read
 from sandbox.workspace.values import Json
 
 MOST_BYTES = 4_000_000
@@ -25,6 +24,7 @@ DECODED = frozenset(
         "files",
         "message",
         "metadata",
+        "prompts",
         "view",
     }
 )
@@ -56,7 +56,7 @@ async def merged(request: Request) -> Json:
 
 def _object(text: str) -> Json:
     try:
-        found = json.loads(text)
+        found = loads(text)
     except ValueError:
         raise Refused("invalid_arguments", ["[ERROR] the body is not JSON"]) from None
     if not isinstance(found, dict):
@@ -131,7 +131,7 @@ class Arguments:
 
 def _decoded(text: str) -> Any:
     try:
-        return json.loads(text)
+        return loads(text)
     except ValueError:
         return text
 

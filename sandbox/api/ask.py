@@ -70,7 +70,8 @@ class Ask:
     def place(self) -> Channel:
         """Where something is posted: by id, by `#name`, or a person's id for their direct messages."""
         name = self.arguments.text("channel")
-        found = self.workspace.channel(name, viewer=self.bot.id)
+        itself = name.startswith("@") or name == self.bot.id
+        found = None if itself else self.workspace.channel(name, viewer=self.bot.id)
         if found is None or (found.is_private and self.bot.id not in found.members):
             raise Refused("channel_not_found")
         return found

@@ -31,7 +31,7 @@ def update(ask: Ask) -> Json:
         raise Refused("cant_update_message")
     if channel.archived:
         raise Refused("is_inactive")
-    if message.body.get("streaming_state") == "streaming":
+    if message.ts in ask.workspace.streams:
         raise Refused("streaming_state_conflict")
     made = content(ask, "edit")
     if "blocks" not in made and "text" in made:

@@ -89,7 +89,7 @@ class WebApi:
         reference = methods()[method]
         try:
             self._authenticate(method, arguments, request)
-            seconds = self._rates.wait(method, reference.tier, arguments)
+            seconds = self._rates.wait(method, reference.tier, self._channel_id(arguments))
             if seconds is not None:
                 return Answered({"ok": False, "error": "ratelimited"}, 429, seconds)
             ask = Ask(self._workspace, self._exchanges, self._sockets, self.later, arguments, number)
@@ -117,6 +117,13 @@ class WebApi:
             raise Refused("invalid_auth")
         if self.revoked and method not in APP_LEVEL:
             raise Refused("token_revoked")
+
+    def _channel_id(self, arguments: Arguments) -> str:
+        """What a post's limit is counted by: a channel has one, whether it is called by its name or its id."""
+        given = arguments.text("channel")
+        bare = given.removeprefix("#")
+        named = (c.id for c in self._workspace.conversations.values() if c.name and c.name == bare)
+        return next(named, given)
 
     # ------------------------------------------------------------ answers, good and bad
 

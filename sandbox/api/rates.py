@@ -4,7 +4,6 @@ import math
 from collections import deque
 from typing import Literal
 
-from sandbox.api.arguments import Arguments
 from sandbox.clock import Clock
 
 Which = Literal["off", "posts", "all"]
@@ -26,12 +25,12 @@ class RateLimits:
         self._posts: dict[str, tuple[float, float]] = {}
         self._calls: dict[str, deque[float]] = {}
 
-    def wait(self, method: str, tier: str | None, arguments: Arguments) -> int | None:
-        """Seconds that this call is too early, or nothing if it may pass; then it is counted."""
+    def wait(self, method: str, tier: str | None, channel: str) -> int | None:
+        """Seconds that this call (about this channel) is too early, or nothing if it may pass; then it is counted."""
         if self.which == "off" or (self.which == "posts" and method not in POSTS):
             return None
         if method == "chat.postMessage":
-            return self._post(arguments.text("channel"))
+            return self._post(channel)
         return self._minute(method, A_MINUTE.get(tier or "", A_MINUTE["t3"]))
 
     def forget(self) -> None:

@@ -1,13 +1,12 @@
 """The JSON body of a request to the control API; what is wrong with it is said in a sentence."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.bodies import TooLarge, read
+from sandbox.bodies import TooLarge, loads, read
 from sandbox.interactions import Impossible
 from sandbox.workspace.values import Json
 
@@ -29,7 +28,7 @@ class Body:
         except TooLarge:
             raise Impossible("too_large", f"The body is larger than {MOST_BYTES} bytes.") from None
         try:
-            found = json.loads(raw or b"{}")
+            found = loads((raw or b"{}").decode())
         except ValueError:
             raise Impossible("invalid_json", "The body is not JSON.") from None
         if not isinstance(found, dict):

@@ -33,6 +33,7 @@ class Looks:
             "calls": self.calls,
             "events": self.events,
             "files": self.files,
+            "canvases": self.canvases,
             "interactions/{id}": self.interaction,
             "stream": self.stream,
         }
@@ -93,6 +94,10 @@ class Looks:
         files = self._workspace.files.values()
         shown = [file.json(self._workspace.address) for file in files if file.done and not file.deleted]
         return JSONResponse({"files": shown})
+
+    async def canvases(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"canvases": [canvas.json() for canvas in self._workspace.canvases.values()]})
 
     async def interaction(self, request: Request) -> Response:
         """Wait until the app has answered so often, opened a view, or the time is over."""

@@ -10,7 +10,9 @@ from fnmatch import fnmatchcase
 
 from sandbox.clock import Clock
 from sandbox.workspace import seed
+from sandbox.workspace.canvases import Canvas
 from sandbox.workspace.holdings import File, UserGroup
+from sandbox.workspace.streams import Stream
 from sandbox.workspace.values import App, Call, Change, Channel, Json, Message, Person, Scheduled, Team, View
 
 CALLS_KEPT = 20_000
@@ -37,7 +39,11 @@ class Workspace:
         self.modals: dict[str, list[View]] = {}
         self.homes: dict[str, View] = {}
         self.scheduled: dict[str, Scheduled] = {}
-        self.canvases: dict[str, Json] = {}
+        self.canvases: dict[str, Canvas] = {}
+        self.streams: dict[str, Stream] = {}
+        """The messages that still grow, by their time stamp."""
+        self.thread_notes: dict[tuple[str, str], Json] = {}
+        """Status, title and prompts that the app gave to a thread, by channel and time stamp."""
         self.recorded: deque[Call] = deque(maxlen=CALLS_KEPT)
         self.call_number = 0
         self.sockets: Callable[[], int] = int

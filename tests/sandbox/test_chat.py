@@ -123,10 +123,18 @@ async def test_only_members_post(world: World, place: str) -> None:
     assert world.texts(GENERAL)[-1] == "a"
 
 
-@pytest.mark.parametrize("place", [LEADS, "#ml-leads", "C0NOWHERE0", "#nowhere", ""])
+@pytest.mark.parametrize("place", [LEADS, "#ml-leads", "C0NOWHERE0", "#nowhere", "@mika", BOT, ""])
 async def test_what_the_app_can_not_see_does_not_exist(world: World, place: str) -> None:
     expected = "channel_not_found" if place else "invalid_arguments"
     assert await error_of(world.slack.chat_postMessage(channel=place, text="a")) == expected
+
+
+async def test_with_a_scope_of_its_own_the_app_posts_in_any_public_channel(world: World) -> None:
+    scopes = world.sandbox.workspace.app.scopes
+    world.sandbox.change_app(scopes=scopes | {"chat:write.public"})
+    await world.slack.chat_postMessage(channel=GENERAL, text="a")
+    assert world.texts(GENERAL) == ["a"]
+    assert await error_of(world.slack.chat_postMessage(channel=LEADS, text="a")) == "channel_not_found"
 
 
 async def test_an_archived_channel_takes_nothing(world: World) -> None:

@@ -37,8 +37,12 @@ def auth(method: str) -> dict[str, str]:
     return APP_AUTH if method == "apps.connections.open" else AUTH
 
 
-async def call(world: World, method: str, given: dict[str, str], headers: dict[str, str] | None = None) -> dict:
-    answer = await world.http.post(f"/api/{method}", json=given, headers=auth(method) if headers is None else headers)
+async def call(world: World, method: str, given: object, headers: dict[str, str] | None = None) -> dict:
+    answer = await world.http.post(
+        f"/api/{method}",
+        content=json.dumps(given),
+        headers={"Content-Type": "application/json"} | (auth(method) if headers is None else headers),
+    )
     assert answer.status_code == 200
     found = answer.json()
     assert found["ok"] is ("error" not in found)
@@ -120,6 +124,187 @@ async def test_only_listed_errors_whatever_the_arguments(
     assert not caplog.records, f"a mistake of the sandbox: {caplog.records[0].getMessage()}"
 
 
+# ------------------------------------------------------------ good calls, each argument of them spoilt in turn
+
+BLOCKS = [{"type": "divider"}]
+MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": BLOCKS}
+HOME = {"type": "home", "blocks": BLOCKS}
+GOOD: dict[str, dict] = {
+    "api.test": {},
+    "apps.connections.open": {},
+    "assistant.threads.setStatus": {"channel_id": "CHANNEL", "thread_ts": "TS", "status": "looks"},
+    "assistant.threads.setSuggestedPrompts": {"channel_id": "CHANNEL", "thread_ts": "TS", "prompts": [{"title": "a", "message": "b"}]},
+    "assistant.threads.setTitle": {"channel_id": "CHANNEL", "thread_ts": "TS", "title": "a"},
+    "auth.test": {},
+    "blocks.validate": {"blocks": BLOCKS},
+    "bookmarks.add": {"channel_id": "CHANNEL", "title": "a", "type": "link", "link": "https://a.example", "emoji": ":a:"},
+    "bookmarks.edit": {"channel_id": "CHANNEL", "bookmark_id": "BOOKMARK", "title": "b", "link": "https://b.example", "emoji": ":b:"},
+    "bookmarks.list": {"channel_id": "CHANNEL"},
+    "bookmarks.remove": {"channel_id": "CHANNEL", "bookmark_id": "BOOKMARK"},
+    "bots.info": {"bot": "B0MLOPSBOT"},
+    "canvases.access.set": {"canvas_id": "CANVAS", "access_level": "read", "channel_ids": ["CHANNEL"]},
+    "canvases.create": {"title": "a", "document_content": {"type": "markdown", "markdown": "# a"}},
+    "canvases.delete": {"canvas_id": "CANVAS"},
+    "canvases.edit": {"canvas_id": "CANVAS", "changes": [{"operation": "insert_at_end", "document_content": {"type": "markdown", "markdown": "b"}}]},
+    "canvases.sections.lookup": {"canvas_id": "CANVAS", "criteria": {"contains_text": "a", "section_types": ["h1"]}},
+    "chat.appendStream": {"channel": "CHANNEL", "ts": "STREAM", "markdown_text": "more"},
+    "chat.delete": {"channel": "CHANNEL", "ts": "TS"},
+    "chat.deleteScheduledMessage": {"channel": "CHANNEL", "scheduled_message_id": "SCHEDULED"},
+    "chat.getPermalink": {"channel": "CHANNEL", "message_ts": "TS"},
+    "chat.postEphemeral": {"channel": "CHANNEL", "user": "U0MLENG01", "text": "a", "blocks": BLOCKS, "thread_ts": "TS"},
+    "chat.postMessage": {
+        "channel": "CHANNEL", "text": "a", "blocks": BLOCKS, "attachments": [{"text": "a"}], "thread_ts": "TS", "reply_broadcast": True,
+        "metadata": {"event_type": "a", "event_payload": {}},
+    },
+    "chat.scheduleMessage": {"channel": "CHANNEL", "post_at": "SOON", "text": "a", "thread_ts": "TS"},
+    "chat.scheduledMessages.list": {"channel": "CHANNEL", "limit": 5},
+    "chat.startStream": {"channel": "CHANNEL", "thread_ts": "TS", "recipient_user_id": "U0MLENG01", "recipient_team_id": "T0SANDBOX", "chunks": [], "task_display_mode": "plan"},
+    "chat.stopStream": {"channel": "CHANNEL", "ts": "STREAM", "blocks": BLOCKS, "chunks": [{"type": "task_update", "id": "1", "title": "a", "status": "complete"}]},
+    "chat.update": {"channel": "CHANNEL", "ts": "TS", "text": "b", "blocks": BLOCKS, "attachments": [{"text": "a"}], "metadata": {"event_type": "a", "event_payload": {}}},
+    "conversations.archive": {"channel": "CHANNEL"},
+    "conversations.canvases.create": {"channel_id": "CHANNEL", "document_content": {"type": "markdown", "markdown": "# a"}},
+    "conversations.create": {"name": "new", "is_private": False},
+    "conversations.history": {"channel": "CHANNEL", "latest": "TS", "oldest": "0", "inclusive": True, "limit": 3},
+    "conversations.info": {"channel": "CHANNEL"},
+    "conversations.invite": {"channel": "ROOM", "users": "U0MLENG01"},
+    "conversations.join": {"channel": "C0GENERAL0"},
+    "conversations.kick": {"channel": "CHANNEL", "user": "U0MLENG01"},
+    "conversations.list": {"types": "public_channel", "limit": 3, "exclude_archived": True},
+    "conversations.members": {"channel": "CHANNEL", "limit": 2},
+    "conversations.open": {"users": "U0MLENG01", "return_im": True},
+    "conversations.rename": {"channel": "ROOM", "name": "other"},
+    "conversations.replies": {"channel": "CHANNEL", "ts": "TS", "limit": 2},
+    "conversations.setPurpose": {"channel": "CHANNEL", "purpose": "a"},
+    "conversations.setTopic": {"channel": "CHANNEL", "topic": "a"},
+    "conversations.unarchive": {"channel": "ARCHIVED"},
+    "files.completeUploadExternal": {"files": [{"id": "UPLOADED", "title": "a"}], "channel_id": "CHANNEL", "thread_ts": "TS", "initial_comment": "a"},
+    "files.delete": {"file": "FILE"},
+    "files.getUploadURLExternal": {"filename": "a.txt", "length": 3},
+    "files.info": {"file": "FILE"},
+    "pins.add": {"channel": "CHANNEL", "timestamp": "TS"},
+    "pins.list": {"channel": "CHANNEL"},
+    "pins.remove": {"channel": "CHANNEL", "timestamp": "PINNED"},
+    "reactions.add": {"channel": "CHANNEL", "timestamp": "TS", "name": "eyes"},
+    "reactions.get": {"channel": "CHANNEL", "timestamp": "TS"},
+    "reactions.remove": {"channel": "CHANNEL", "timestamp": "PINNED", "name": "pushpin"},
+    "team.info": {"team": "T0SANDBOX"},
+    "usergroups.create": {"name": "a", "handle": "a", "description": "a", "channels": "CHANNEL"},
+    "usergroups.list": {"include_users": True},
+    "usergroups.update": {"usergroup": "GROUP", "name": "b", "handle": "b", "description": "b"},
+    "usergroups.users.list": {"usergroup": "GROUP"},
+    "usergroups.users.update": {"usergroup": "GROUP", "users": "U0MLENG01"},
+    "users.conversations": {"user": "U0MLENG01", "types": "public_channel", "limit": 2},
+    "users.getPresence": {"user": "U0MLENG01"},
+    "users.info": {"user": "U0MLENG01"},
+    "users.list": {"limit": 2},
+    "users.lookupByEmail": {"email": "mika@ml.example"},
+    "users.profile.get": {"user": "U0MLENG01"},
+    "views.open": {"trigger_id": "TRIGGER", "view": MODAL},
+    "views.publish": {"user_id": "U0MLENG01", "view": HOME, "hash": ""},
+    "views.push": {"trigger_id": "TRIGGER", "view": MODAL},
+    "views.update": {"view_id": "VIEW", "view": MODAL, "hash": ""},
+}  # fmt: skip
+ODD = (
+    None,
+    True,
+    False,
+    0,
+    -1,
+    3.5,
+    1e300,
+    [],
+    [None],
+    [[]],
+    [{}],
+    {},
+    {"a": {"b": []}},
+    {"type": None},
+    {"type": "modal", "blocks": None},
+    "\ud800",
+)
+
+
+async def furnished(world: World) -> dict[str, object]:
+    """One of everything that a good call can be about, by its name in the table."""
+
+    async def made(method: str, **given: object) -> dict:
+        found = await call(world, method, given)
+        assert found["ok"], found
+        return found
+
+    await world.act("limits", which="off")
+    channel = "C0INCIDENT"
+    ts, pinned = [(await made("chat.postMessage", channel=channel, text="a"))["ts"] for _ in range(2)]
+    await made("pins.add", channel=channel, timestamp=pinned)
+    await made("reactions.add", channel=channel, timestamp=pinned, name="pushpin")
+    recipient = {"recipient_user_id": "U0MLENG01", "recipient_team_id": "T0SANDBOX"}
+    archived = (await made("conversations.create", name="archived"))["channel"]["id"]
+    await made("conversations.archive", channel=archived)
+    exchanges = world.sandbox.interactions.exchanges
+    view = await made("views.open", trigger_id=exchanges.begin("U0MLENG01").trigger_id, view=MODAL)
+    files = []
+    for _ in range(2):
+        place = await made("files.getUploadURLExternal", filename="a.txt", length=1)
+        await world.http.post(place["upload_url"], content=b"a")
+        files.append(place["file_id"])
+    await made("files.completeUploadExternal", files=[{"id": files[0]}], channel_id=channel)
+    soon = int(world.clock.now()) + 60
+    return {
+        "CHANNEL": channel,
+        "TS": ts,
+        "PINNED": pinned,
+        "STREAM": (await made("chat.startStream", channel=channel, thread_ts=ts, **recipient))["ts"],
+        "ROOM": (await made("conversations.create", name="room"))["channel"]["id"],
+        "ARCHIVED": archived,
+        "BOOKMARK": (await made("bookmarks.add", channel_id=channel, title="a", type="link", link="https://a.example"))[
+            "bookmark"
+        ]["id"],
+        "CANVAS": (await made("canvases.create", title="a"))["canvas_id"],
+        "SCHEDULED": (await made("chat.scheduleMessage", channel=channel, text="a", post_at=soon))[
+            "scheduled_message_id"
+        ],
+        "SOON": soon,
+        "GROUP": (await made("usergroups.create", name="g", handle="g"))["usergroup"]["id"],
+        "VIEW": view["view"]["id"],
+        "TRIGGER": exchanges.begin("U0MLENG01").trigger_id,
+        "FILE": files[0],
+        "UPLOADED": files[1],
+    }
+
+
+def filled(value: object, made: dict[str, object]) -> object:
+    match value:
+        case dict():
+            return {name: filled(inner, made) for name, inner in value.items()}
+        case list():
+            return [filled(inner, made) for inner in value]
+        case str():
+            return made.get(value, value)
+    return value
+
+
+@pytest.mark.parametrize("method", OURS)
+async def test_a_good_call_is_answered_and_a_spoilt_one_refused_with_a_listed_error(
+    direct: World, method: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = await furnished(direct)
+    good = filled(GOOD[method], made)
+    assert isinstance(good, dict)
+    with caplog.at_level(logging.ERROR):
+        for name in good:
+            for value in (*HOSTILE, *ODD):
+                found = await call(direct, method, good | {name: value})
+                if not found["ok"]:
+                    assert listed(method, found["error"]), f"{method}({name}={value!r}) answers {found['error']}"
+    assert not caplog.records, f"a mistake of the sandbox: {caplog.records[0].getMessage()}"
+
+
+@pytest.mark.parametrize("method", OURS)
+async def test_a_good_call_works(direct: World, method: str) -> None:
+    found = await call(direct, method, filled(GOOD[method], await furnished(direct)))
+    assert found["ok"], found
+
+
 @pytest.mark.parametrize("way", ["query", "form", "json", "get", "query and form", "token in the form"])
 async def test_arguments_are_merged_whatever_way_they_come(world: World, way: str) -> None:
     first, second = {"channel": "C0INCIDENT"}, {"text": "said", "thread_ts": ""}
@@ -146,6 +331,9 @@ async def test_arguments_are_merged_whatever_way_they_come(world: World, way: st
     [
         (b"{not json", "application/json", "invalid_arguments"),
         (b"[1, 2]", "application/json", "invalid_arguments"),
+        (b'{"channel": NaN}', "application/json", "invalid_arguments"),
+        (b'{"text": "\\ud800"}', "application/json", "invalid_arguments"),
+        (b"[" * 100_000, "application/json", "invalid_arguments"),
         (b"\xff\xfe", "application/json", "invalid_charset"),
         (b"<xml/>", "text/xml", "invalid_post_type"),
         (b"text=a", "", "missing_post_type"),

@@ -242,7 +242,7 @@ async def test_what_is_not_possible_is_said_in_a_sentence(
     assert answer.json()["what"].endswith((".", "channel."))
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"7", b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"7", b"\xff", b'{"user": NaN}', b'{"user": "\\ud800"}', b"[" * 100_000])
 async def test_a_body_that_is_no_json_object_is_refused(direct: World, body: bytes) -> None:
     answer = await direct.http.post("/sandbox/message", content=body)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_json")
