@@ -240,11 +240,13 @@ def refused(code: str) -> BotError:
 
 
 def api_error(error: SlackApiError) -> str:
-    """The error code of an answer, or `http_503` for an answer without one."""
+    """The error code of an answer, or `http_503` for one without; a 200 that can't be read is `unreadable_answer`."""
     response: Any = error.response
     try:
-        code = response.get("error") if response is not None else None
-        status = response.status_code if response is not None else 0
+        code = response.get("error")
     except (AttributeError, ValueError):
-        return "unreadable_answer"
-    return str(code) if code else f"http_{status}"
+        code = None
+    status = getattr(response, "status_code", 0)
+    if code:
+        return str(code)
+    return "unreadable_answer" if status in {0, 200} else f"http_{status}"
