@@ -40,6 +40,7 @@ class Story:
     async def _step(self, name: str, number: int) -> str:
         self._write(f"{name} {number} begun")
         if self.troubles:
+            say(f"trouble in {number}")
             raise self.troubles.pop(0)
         await self._hold(f"in {name}")
         self._write(f"{name} {number} done")
