@@ -7,6 +7,7 @@ from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.usecases import digest as digests
 from bot.usecases import notify, operate
+from bot.usecases.decide import expire
 from bot.usecases.reply import Reply
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
@@ -36,7 +37,7 @@ class Clockwork:
                     case notify.REMIND:
                         notify.remind(tx, self._setup, timer.ref)
                     case operate.EXPIRE:
-                        operate.expire(tx, self._setup, timer.ref)
+                        expire(tx, self._setup, timer.ref)
                     case _:
                         pass
             return len(due)

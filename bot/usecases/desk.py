@@ -17,7 +17,7 @@ from bot.domain.severity import Severity
 from bot.domain.timeline import Draft, Kind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
-from bot.usecases import lists, operate, respond, summaries
+from bot.usecases import decide, lists, operate, respond, summaries
 from bot.usecases.grammar import NOT_BUILT, USAGE, Words, number, parse, usage_error
 from bot.usecases.reply import Reply, Tone, refusal, say
 from bot.usecases.setup import Setup
@@ -184,7 +184,7 @@ class Desk:
         if ref is None:
             return say("This button is from another version of the bot.", "Nothing was done.", tone=Tone.FAULT)
         if kind == "operation":
-            decisions = {"approve": operate.approve, "reject": operate.reject, "cancel": operate.cancel}
+            decisions = {"approve": decide.approve, "reject": decide.reject, "cancel": decide.cancel}
             if verb in decisions:
                 return await self._store.write(lambda tx: decisions[verb](tx, self.setup, ref, by))
         match action:
@@ -299,8 +299,8 @@ class Desk:
         ref = number(words.words[0], "OP") if words.words else None
         if ref is None:
             raise usage_error(words.name, "Which operation? They read OP-17; see /mlops operations.")
-        decide = {"approve": operate.approve, "reject": operate.reject, "cancel": operate.cancel}[words.name]
-        return await self._store.write(lambda tx: decide(tx, self.setup, ref, by, words.after(1)))
+        verb = {"approve": decide.approve, "reject": decide.reject, "cancel": decide.cancel}[words.name]
+        return await self._store.write(lambda tx: verb(tx, self.setup, ref, by, words.after(1)))
 
     # ------------------------------------------------------------ looking things up
 

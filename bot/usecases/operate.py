@@ -1,4 +1,4 @@
-"""Asking for an operation and deciding about it: plan, approval by another person, expiry. Waiting is a row."""
+"""Asking for an operation: a plan, who is asked about it, and how it is shown. Waiting is a row, not a process."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.domain.errors import BadInput, NotFound
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Binding, LiveSpan
-from bot.domain.operation import Check, CheckResult, Operation, OperationKind, OperationState, Plan, move, progress
+from bot.domain.operation import Check, CheckResult, Operation, OperationKind, OperationState, Plan, progress
 from bot.domain.people import Person
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Permission, Phase, PhaseChoice, Right, Route, may
@@ -15,7 +15,7 @@ from bot.domain.timeline import BOT, Actor, Draft, Kind, stamp
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Timer, Transaction
 from bot.usecases import live, notify
-from bot.usecases.reply import Mentions, Reply, Tone, say
+from bot.usecases.reply import Reply, Tone, say
 from bot.usecases.rollback import plan_rollback
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
@@ -128,7 +128,7 @@ def _join(tx: Transaction, setup: Setup, binding: Binding, by: Person) -> Reply 
     if by.id != going.requested_by and by.id not in going.joined_by:
         after = progress(going, joined_by=(*going.joined_by, by.id))
         tx.operations.save(after, expected=going.state)
-        _record(tx, after, Kind.REQUESTED, f"{by.name} asked for a {going.kind.value} as well: joined.", by.actor)
+        record(tx, after, Kind.REQUESTED, f"{by.name} asked for a {going.kind.value} as well: joined.", by.actor)
         show(tx, setup, after)
     return say(
         f"{going.ref} is going on for {binding.model} already: {going.kind.value} to version "
@@ -247,102 +247,6 @@ def _ask(tx: Transaction, setup: Setup, operation: Operation) -> tuple[str, ...]
     return approvers
 
 
-# ---------------------------------------------------------------- deciding
-
-
-def approve(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
-    """An Accountable person's yes to exactly this plan: the first click wins, and starts the work in one commit."""
-    operation = get(tx, number)
-    allowed = may(by.id, Right.APPROVE, operation.route, requester=operation.requested_by)
-    if not allowed.allowed:
-        return _refuse(tx, operation, by, "approved", allowed)
-    if operation.state is OperationState.AWAITING_APPROVAL and tx.now >= operation.plan.expires_at:
-        expire(tx, setup, number)
-        return say(
-            f"{operation.ref} was not approved: its plan has expired.",
-            "Nothing was changed.",
-            f"Ask anew: {_again(operation)}",
-            tone=Tone.REFUSED,
-        )
-    if operation.state is not OperationState.AWAITING_APPROVAL:
-        return _too_late(setup, operation, "approved")
-    after = move(
-        operation, OperationState.APPROVED, decided_by=by.id, decided_at=tx.now, decision_reason=reason[:REASON_LIMIT]
-    )
-    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
-    tx.timers.cancel(f"{EXPIRE}:{number}")
-    tx.start_work(EXECUTE, number)
-    text = f"{by.name} approved {operation.ref}, plan {operation.plan.digest[:12]}.{_why(reason)}"
-    _record(tx, after, Kind.APPROVED, text, by.actor, f"sha256:{operation.plan.digest}")
-    show(tx, setup, after, lane=Lane.ACKNOWLEDGEMENT)
-    return say(f"{operation.ref} is approved and starts now.", "Its message is kept up to date.", tone=Tone.DONE)
-
-
-def reject(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
-    """A no, with a reason where one was given."""
-    operation = get(tx, number)
-    allowed = may(by.id, Right.REJECT, operation.route, requester=operation.requested_by)
-    if not allowed.allowed:
-        return _refuse(tx, operation, by, "rejected", allowed)
-    return _end(tx, setup, operation, by, OperationState.REJECTED, Kind.REJECTED, reason)
-
-
-def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
-    """The requester, or the Accountable, takes it back before it starts, or gives up one that stays in doubt."""
-    operation = get(tx, number)
-    allowed = may(by.id, Right.CANCEL, operation.route, requester=operation.requested_by)
-    if not allowed.allowed:
-        return _refuse(tx, operation, by, "cancelled", allowed)
-    if operation.state is OperationState.IN_DOUBT:
-        return _give_up(tx, setup, operation, by, reason)
-    return _end(tx, setup, operation, by, OperationState.CANCELLED, Kind.CANCELLED, reason)
-
-
-def _end(
-    tx: Transaction, setup: Setup, operation: Operation, by: Person, to: OperationState, kind: Kind, reason: str
-) -> Reply:
-    if operation.state is not OperationState.AWAITING_APPROVAL:
-        return _too_late(setup, operation, to.value)
-    after = move(
-        operation, to, decided_by=by.id, decided_at=tx.now, decision_reason=reason[:REASON_LIMIT],
-        outcome=f"{to.value.capitalize()} by {by.name}. Nothing was changed.", finished_at=tx.now,
-    )  # fmt: skip
-    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
-    tx.timers.cancel(f"{EXPIRE}:{operation.number}")
-    _record(tx, after, kind, f"{by.name}: {operation.ref} {to.value}.{_why(reason)}", by.actor)
-    show(tx, setup, after)
-    return say(f"{operation.ref} is {to.value}.", "Nothing was changed.", tone=Tone.DONE)
-
-
-def _give_up(tx: Transaction, setup: Setup, operation: Operation, by: Person, reason: str) -> Reply:
-    """A person has looked, or has waited long enough: the model is free again, and what is not known is said."""
-    outcome = f"{by.name} ended it while it was in doubt: whether the change was made, the bot does not know."
-    after = move(operation, OperationState.FAILED, outcome=outcome, finished_at=tx.now)
-    tx.operations.save(after, expected=OperationState.IN_DOUBT)
-    _record(tx, after, Kind.FAILED, f"{operation.ref}: {outcome}{_why(reason)}", by.actor)
-    show(tx, setup, after)
-    return say(
-        f"{operation.ref} is ended.",
-        "Whether its change was made is not known; nothing more will be done about it.",
-        f"Look at the registry and at what serves, then ask anew: {_again(operation)}",
-        tone=Tone.DONE,
-    )
-
-
-def expire(tx: Transaction, setup: Setup, number: int) -> bool:
-    """Nobody decided in time."""
-    operation = tx.operations.get(number)
-    if operation is None or operation.state is not OperationState.AWAITING_APPROVAL:
-        return False
-    outcome = "Nobody approved it in time. Nothing was changed."
-    after = move(operation, OperationState.EXPIRED, outcome=outcome, finished_at=tx.now)
-    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
-    tx.timers.cancel(f"{EXPIRE}:{number}")
-    _record(tx, after, Kind.EXPIRED, f"{operation.ref} expired: nobody decided. Ask anew: {_again(operation)}", BOT)
-    show(tx, setup, after)
-    return True
-
-
 # ---------------------------------------------------------------- shared
 
 
@@ -391,38 +295,15 @@ def _sentence(operation: Operation) -> str:
     )
 
 
-def _again(operation: Operation) -> str:
+def again(operation: Operation) -> str:
+    """The command that asks for the same anew."""
     return f"/mlops {operation.kind.value} {operation.model}"
 
 
-def _why(reason: str) -> str:
-    return f" Reason: {' '.join(reason.split())[:REASON_LIMIT]}" if reason.strip() else ""
-
-
-def _record(tx: Transaction, operation: Operation, kind: Kind, text: str, actor: Actor, evidence: str = "") -> None:
+def record(tx: Transaction, operation: Operation, kind: Kind, text: str, actor: Actor, evidence: str = "") -> None:
+    """An entry on the timeline of the operation's incident."""
     if operation.incident is not None:
         tx.timeline.append(operation.incident, Draft(kind, text, actor, tx.now, evidence))
-
-
-def _refuse(tx: Transaction, operation: Operation, by: Person, undone: str, allowed: Permission) -> Reply:
-    _record(tx, operation, Kind.REFUSAL, f"{by.name} wanted {operation.ref} {undone}: not permitted ({allowed.why}).",
-            by.actor)  # fmt: skip
-    people = tuple(person for person in allowed.who if person != by.id)
-    own = by.id == operation.requested_by and undone == "approved"
-    first = "You asked for it, so somebody else must approve it." if own else f"This needs: {allowed.why}."
-    parts = say(f"{operation.ref} was not {undone}.", first, "Nothing was changed.", tone=Tone.REFUSED)
-    if not people:
-        return say(parts.title, first, "Nobody else is configured for it: see /mlops who.", tone=Tone.REFUSED)
-    return Reply(parts.title, Tone.REFUSED, (*parts.parts, Mentions("Who may:", people)))
-
-
-def _too_late(setup: Setup, operation: Operation, undone: str) -> Reply:
-    who = f" ({setup.name(operation.decided_by)})" if operation.decided_by else ""
-    return say(
-        f"{operation.ref} is {operation.state.value} already{who}.",
-        f"It was not {undone}; nothing was changed by this click.",
-        tone=Tone.INFO,
-    )
 
 
 def need_model(incident: Incident) -> BadInput:

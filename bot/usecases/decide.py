@@ -1,0 +1,129 @@
+"""Deciding about a plan: another person's yes to exactly this plan, a no, a taking back, or nobody's answer in time."""
+
+from bot.domain.operation import Operation, OperationState, move
+from bot.domain.people import Person
+from bot.domain.post import Lane
+from bot.domain.routing import Permission, Right, may
+from bot.domain.timeline import BOT, Kind
+from bot.ports.store import Transaction
+from bot.usecases.operate import EXECUTE, EXPIRE, REASON_LIMIT, again, get, record, show
+from bot.usecases.reply import Mentions, Reply, Tone, say
+from bot.usecases.setup import Setup
+
+
+def approve(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
+    """An Accountable person's yes to exactly this plan: the first click wins, and starts the work in one commit."""
+    operation = get(tx, number)
+    allowed = may(by.id, Right.APPROVE, operation.route, requester=operation.requested_by)
+    if not allowed.allowed:
+        return _refuse(tx, operation, by, "approved", allowed)
+    if operation.state is OperationState.AWAITING_APPROVAL and tx.now >= operation.plan.expires_at:
+        expire(tx, setup, number)
+        return say(
+            f"{operation.ref} was not approved: its plan has expired.",
+            "Nothing was changed.",
+            f"Ask anew: {again(operation)}",
+            tone=Tone.REFUSED,
+        )
+    if operation.state is not OperationState.AWAITING_APPROVAL:
+        return _too_late(setup, operation, "approved")
+    after = move(
+        operation, OperationState.APPROVED, decided_by=by.id, decided_at=tx.now, decision_reason=reason[:REASON_LIMIT]
+    )
+    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
+    tx.timers.cancel(f"{EXPIRE}:{number}")
+    tx.start_work(EXECUTE, number)
+    text = f"{by.name} approved {operation.ref}, plan {operation.plan.digest[:12]}.{_why(reason)}"
+    record(tx, after, Kind.APPROVED, text, by.actor, f"sha256:{operation.plan.digest}")
+    show(tx, setup, after, lane=Lane.ACKNOWLEDGEMENT)
+    return say(f"{operation.ref} is approved and starts now.", "Its message is kept up to date.", tone=Tone.DONE)
+
+
+def reject(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
+    """A no, with a reason where one was given."""
+    operation = get(tx, number)
+    allowed = may(by.id, Right.REJECT, operation.route, requester=operation.requested_by)
+    if not allowed.allowed:
+        return _refuse(tx, operation, by, "rejected", allowed)
+    return _end(tx, setup, operation, by, OperationState.REJECTED, Kind.REJECTED, reason)
+
+
+def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
+    """The requester, or the Accountable, takes it back before it starts, or gives up one that stays in doubt."""
+    operation = get(tx, number)
+    allowed = may(by.id, Right.CANCEL, operation.route, requester=operation.requested_by)
+    if not allowed.allowed:
+        return _refuse(tx, operation, by, "cancelled", allowed)
+    if operation.state is OperationState.IN_DOUBT:
+        return _give_up(tx, setup, operation, by, reason)
+    return _end(tx, setup, operation, by, OperationState.CANCELLED, Kind.CANCELLED, reason)
+
+
+def _end(
+    tx: Transaction, setup: Setup, operation: Operation, by: Person, to: OperationState, kind: Kind, reason: str
+) -> Reply:
+    if operation.state is not OperationState.AWAITING_APPROVAL:
+        return _too_late(setup, operation, to.value)
+    after = move(
+        operation, to, decided_by=by.id, decided_at=tx.now, decision_reason=reason[:REASON_LIMIT],
+        outcome=f"{to.value.capitalize()} by {by.name}. Nothing was changed.", finished_at=tx.now,
+    )  # fmt: skip
+    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
+    tx.timers.cancel(f"{EXPIRE}:{operation.number}")
+    record(tx, after, kind, f"{by.name}: {operation.ref} {to.value}.{_why(reason)}", by.actor)
+    show(tx, setup, after)
+    return say(f"{operation.ref} is {to.value}.", "Nothing was changed.", tone=Tone.DONE)
+
+
+def _give_up(tx: Transaction, setup: Setup, operation: Operation, by: Person, reason: str) -> Reply:
+    """A person has looked, or has waited long enough: the model is free again, and what is not known is said."""
+    outcome = f"{by.name} ended it while it was in doubt: whether the change was made, the bot does not know."
+    after = move(operation, OperationState.FAILED, outcome=outcome, finished_at=tx.now)
+    tx.operations.save(after, expected=OperationState.IN_DOUBT)
+    record(tx, after, Kind.FAILED, f"{operation.ref}: {outcome}{_why(reason)}", by.actor)
+    show(tx, setup, after)
+    return say(
+        f"{operation.ref} is ended.",
+        "Whether its change was made is not known; nothing more will be done about it.",
+        f"Look at the registry and at what serves, then ask anew: {again(operation)}",
+        tone=Tone.DONE,
+    )
+
+
+def expire(tx: Transaction, setup: Setup, number: int) -> bool:
+    """Nobody decided in time."""
+    operation = tx.operations.get(number)
+    if operation is None or operation.state is not OperationState.AWAITING_APPROVAL:
+        return False
+    outcome = "Nobody approved it in time. Nothing was changed."
+    after = move(operation, OperationState.EXPIRED, outcome=outcome, finished_at=tx.now)
+    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
+    tx.timers.cancel(f"{EXPIRE}:{number}")
+    record(tx, after, Kind.EXPIRED, f"{operation.ref} expired: nobody decided. Ask anew: {again(operation)}", BOT)
+    show(tx, setup, after)
+    return True
+
+
+def _why(reason: str) -> str:
+    return f" Reason: {' '.join(reason.split())[:REASON_LIMIT]}" if reason.strip() else ""
+
+
+def _refuse(tx: Transaction, operation: Operation, by: Person, undone: str, allowed: Permission) -> Reply:
+    record(tx, operation, Kind.REFUSAL, f"{by.name} wanted {operation.ref} {undone}: not permitted ({allowed.why}).",
+            by.actor)  # fmt: skip
+    people = tuple(person for person in allowed.who if person != by.id)
+    own = by.id == operation.requested_by and undone == "approved"
+    first = "You asked for it, so somebody else must approve it." if own else f"This needs: {allowed.why}."
+    parts = say(f"{operation.ref} was not {undone}.", first, "Nothing was changed.", tone=Tone.REFUSED)
+    if not people:
+        return say(parts.title, first, "Nobody else is configured for it: see /mlops who.", tone=Tone.REFUSED)
+    return Reply(parts.title, Tone.REFUSED, (*parts.parts, Mentions("Who may:", people)))
+
+
+def _too_late(setup: Setup, operation: Operation, undone: str) -> Reply:
+    who = f" ({setup.name(operation.decided_by)})" if operation.decided_by else ""
+    return say(
+        f"{operation.ref} is {operation.state.value} already{who}.",
+        f"It was not {undone}; nothing was changed by this click.",
+        tone=Tone.INFO,
+    )
