@@ -3,11 +3,13 @@
 from importlib.util import find_spec
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sandbox import control
+from sandbox.guard import Guard
 from sandbox.side_doors import SideDoors
 from sandbox.world import Sandbox
 
@@ -21,7 +23,8 @@ def build(sandbox: Sandbox) -> Starlette:
             *control.routes(sandbox),
             *_page(sandbox),
             *SideDoors(sandbox).routes(),
-        ]
+        ],
+        middleware=[Middleware(Guard, workspace=sandbox.workspace)],
     )
 
 

@@ -80,10 +80,12 @@ class Breaks:
         match what:
             case "abort":
                 told = self._sandbox.sockets.abort()
+            case "half_open":
+                told = self._sandbox.sockets.go_deaf()
             case "disconnect_warning" | "refresh_requested" | "warning":
                 told = await self._sandbox.sockets.announce(what.removeprefix("disconnect_"))
             case _:
-                known = "disconnect_warning, refresh_requested, abort"
+                known = "disconnect_warning, refresh_requested, abort, half_open"
                 raise Impossible("invalid_field", f"'what' must be one of {known}.")
         return JSONResponse({"ok": True, "sockets": told})
 

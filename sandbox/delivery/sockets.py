@@ -107,6 +107,12 @@ class Sockets:
             socket.web.scope["state"]["transport"].abort()
         return len(cut)
 
+    def go_deaf(self) -> int:
+        """Half-open: nothing is read any more, no ping answered, and nobody told. Returns how many it concerns."""
+        for socket in self._open:
+            socket.web.scope["state"]["transport"].pause_reading()
+        return len(self._open)
+
     # ------------------------------------------------------------ delivering
 
     async def deliver(self, kind: Kind, payload: Json, retry: Retry) -> Ack:

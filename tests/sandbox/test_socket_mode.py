@@ -268,6 +268,20 @@ async def test_a_broken_connection_is_seen_and_what_happened_meanwhile_arrives(w
     assert frame["retry_attempt"] == 2
 
 
+async def test_a_half_open_connection_takes_everything_and_answers_nothing(world: World) -> None:
+    async with raw_socket(world) as deaf:
+        assert (await world.act("socket", what="half_open"))["sockets"] == 1
+        await deaf.ping(b"there?")
+        await deliver(world)
+        frame = await deaf.receive_json()
+        await deaf.send_json({"envelope_id": frame["envelope_id"]})
+        await world.clock.until_asleep(3)
+        world.clock.jump(3)
+        again = await deaf.receive_json()
+        assert (again["retry_attempt"], again["retry_reason"]) == (1, "timeout"), "the acknowledgement was not heard"
+        await world.act("socket", what="abort")
+
+
 # ------------------------------------------------------------ who hears what
 
 
