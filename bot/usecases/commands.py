@@ -1,0 +1,276 @@
+"""What each command does: words in, a `Reply` out. What our own rules refuse is raised, and explained by the desk."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from bot.domain.incident import Incident
+from bot.domain.operation import Operation, OperationState
+from bot.domain.people import Person
+from bot.domain.routing import Right, may
+from bot.domain.severity import Severity
+from bot.ports.clock import Clock
+from bot.ports.store import Store, Transaction
+from bot.usecases import decide, lists, operate, respond, summaries
+from bot.usecases.grammar import NOT_BUILT, USAGE, Words, number, usage_error
+from bot.usecases.place import Place, incident_at
+from bot.usecases.reply import Reply, Tone, say
+from bot.usecases.setup import Setup
+from bot.usecases.systems import Systems
+
+DoctorReport = Callable[[], Awaitable[Reply]]
+PageLink = Callable[[int], str]
+"""The address of an incident's timeline page for whoever is given it; empty where the program has no address."""
+
+
+class Commands:
+    """Every command that is built, by its name."""
+
+    def __init__(
+        self,
+        store: Store,
+        setup: Setup,
+        systems: Systems,
+        clock: Clock,
+        *,
+        doctor: DoctorReport | None = None,
+        page: PageLink = lambda _: "",
+    ) -> None:
+        self._store = store
+        self._setup = setup
+        self._systems = systems
+        self._clock = clock
+        self._doctor = doctor
+        self._page = page
+        self._commands: Mapping[str, Callable[[Words, Person, Place], Awaitable[Reply]]] = {
+            "help": self._help,
+            "incidents": self._incidents,
+            "models": self._models,
+            "operations": self._operations,
+            "declare": self._declare,
+            "ack": self._ack,
+            "resolve": self._resolve,
+            "reopen": self._reopen,
+            "assign": self._assign,
+            "severity": self._severity,
+            "note": self._note,
+            "rollback": self._rollback,
+            "approve": self._decide,
+            "reject": self._decide,
+            "cancel": self._decide,
+            "runbook": self._runbook,
+            "who": self._who,
+            "changes": self._changes,
+            "timeline": self._timeline,
+            "digest": self._digest,
+            "doctor": self._diagnose,
+        }
+
+    async def run(self, words: Words, by: Person, place: Place) -> Reply:
+        """Do what the words say; of what is not built, say so."""
+        if words.name in NOT_BUILT:
+            return not_built(words.name)
+        return await self._commands[words.name](words, by, place)
+
+    async def request_rollback(
+        self, model: str, to: str | None, about: Incident | None, reason: str, by: Person
+    ) -> Reply:
+        """Plan it and ask for its approval."""
+        return await operate.request_rollback(
+            self._store, self._setup, self._systems, self._clock,
+            model=model, to=to, about=about, reason=reason, by=by,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ commands on incidents
+
+    async def _ack(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, _ = await self._incident_and_rest(words, place)
+        return await self._store.write(lambda tx: respond.acknowledge(tx, self._setup, ref, by))
+
+    async def _resolve(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, rest = await self._incident_and_rest(words, place)
+        return await self._store.write(lambda tx: respond.resolve(tx, self._setup, ref, by, rest))
+
+    async def _reopen(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, rest = await self._incident_and_rest(words, place)
+        return await self._store.write(lambda tx: respond.reopen(tx, self._setup, ref, by, rest))
+
+    async def _assign(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, rest = await self._incident_and_rest(words, place)
+        if not rest:
+            raise usage_error("assign", "Whom should it be assigned to?")
+        to = self._setup.people.find(rest)
+        if to is None:
+            known = ", ".join(self._setup.people.ids[:10]) or "nobody"
+            raise usage_error("assign", f"“{rest[:60]}” is nobody in particular. The configuration knows: {known}.")
+        return await self._store.write(lambda tx: respond.assign(tx, self._setup, ref, to, by))
+
+    async def _severity(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, rest = await self._incident_and_rest(words, place)
+        severity = _severity_of(rest)
+        if severity is None:
+            raise usage_error("severity", "Which severity? sev1 (worst) to sev4.")
+        return await self._store.write(lambda tx: respond.set_severity(tx, self._setup, ref, severity, by))
+
+    async def _note(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, rest = await self._incident_and_rest(words, place)
+        if not rest:
+            raise usage_error("note", "The note is empty.")
+        return await self._store.write(lambda tx: respond.note(tx, ref, rest, by))
+
+    async def _timeline(self, words: Words, by: Person, place: Place) -> Reply:
+        ref, rest = await self._incident_and_rest(words, place)
+        if not rest:
+            return await self.timeline(ref)
+        verb, _, fmt = rest.partition(" ")
+        if verb.lower() != "export":
+            raise usage_error("timeline", f"“{verb[:40]}” is not something a timeline can do.")
+        return await summaries.export(self._store, self._setup, self._clock, ref, fmt.strip() or "md", by)
+
+    async def timeline(self, ref: int) -> Reply:
+        """The last entries, and where all of them are."""
+        return await self._store.read(lambda tx: lists.timeline(tx, ref, self._page(ref)))
+
+    async def _declare(self, words: Words, by: Person, place: Place) -> Reply:
+        del place
+        _only(words, "title", "model", "severity")
+        severity_word = words.options.get("severity", "")
+        severity = _severity_of(severity_word)
+        if severity_word and severity is None:
+            raise usage_error("declare", f"There is no severity “{severity_word[:20]}”; they are sev1 to sev4.")
+        title = words.options.get("title") or " ".join(words.words)
+        return await self.declare(title, words.options.get("model") or None, severity, by)
+
+    async def declare(self, title: str, model: str | None, severity: Severity | None, by: Person) -> Reply:
+        """Open an incident by hand. Raises BadInput without a title."""
+        if not title.strip():
+            raise usage_error("declare", "An incident needs a title.")
+        return await self._store.write(lambda tx: respond.declare(tx, self._setup, title, model, severity, by))
+
+    # ------------------------------------------------------------ commands on operations
+
+    async def _rollback(self, words: Words, by: Person, place: Place) -> Reply:
+        _only(words, "to", "incident", "reason")
+        if len(words.words) > 1:
+            raise usage_error("rollback", f"“{words.words[1][:40]}” was not understood; a version goes after --to.")
+        if "to" in words.options and not words.options["to"]:
+            raise usage_error("rollback", "To which version?")
+        about = await self._store.read(lambda tx: incident_at(tx, place))
+        if "incident" in words.options:
+            named = number(words.options["incident"], "INC")
+            if named is None:
+                raise usage_error("rollback", "An incident reads INC-42.")
+            about = await self._store.read(lambda tx: respond.find(tx, named))
+        model = words.words[0] if words.words else (about.model if about else None)
+        if model is None:
+            raise usage_error("rollback", "Which model?")
+        if about is not None and about.model != model and "incident" not in words.options:
+            about = None  # said in the thread of another model's incident
+        return await self.request_rollback(model, words.options.get("to"), about, words.options.get("reason", ""), by)
+
+    async def _decide(self, words: Words, by: Person, place: Place) -> Reply:
+        del place
+        ref = number(words.words[0], "OP") if words.words else None
+        if ref is None:
+            raise usage_error(words.name, "Which operation? They read OP-17; see /mlops operations.")
+        verb = {"approve": decide.approve, "reject": decide.reject, "cancel": decide.cancel}[words.name]
+        return await self._store.write(lambda tx: verb(tx, self._setup, ref, by, words.after(1)))
+
+    # ------------------------------------------------------------ looking things up
+
+    async def _help(self, words: Words, by: Person, place: Place) -> Reply:
+        del words
+        here = await self._store.read(lambda tx: incident_at(tx, place))
+        waiting = await self._store.read(lambda tx: waiting_for(tx, by))
+        return lists.help_for(self._setup, by, here, waiting)
+
+    async def _incidents(self, words: Words, by: Person, place: Place) -> Reply:
+        del words, by, place
+        return await self._store.read(lambda tx: lists.incidents(tx, self._setup))
+
+    async def _models(self, words: Words, by: Person, place: Place) -> Reply:
+        del words, by, place
+        return await self._store.read(lambda tx: lists.models(tx, self._setup))
+
+    async def _operations(self, words: Words, by: Person, place: Place) -> Reply:
+        del words, by, place
+        return await self._store.read(lambda tx: lists.operations(tx, self._setup))
+
+    async def _runbook(self, words: Words, by: Person, place: Place) -> Reply:
+        del by
+        ref = number(words.words[0], "INC") if len(words.words) == 1 else None
+        if ref is not None:
+            return await self._store.read(lambda tx: lists.runbook_of(tx, self._setup, ref))
+        if words.words:
+            return lists.runbooks(self._setup, words.tail)
+        here = await self._store.read(lambda tx: incident_at(tx, place))
+        if here is not None:
+            return await self._store.read(lambda tx: lists.runbook_of(tx, self._setup, here.number))
+        return lists.runbooks(self._setup, "")
+
+    async def _who(self, words: Words, by: Person, place: Place) -> Reply:
+        del by
+        here = await self._store.read(lambda tx: incident_at(tx, place))
+        return lists.who(self._setup, words.tail or (here.model if here and here.model else ""))
+
+    async def _changes(self, words: Words, by: Person, place: Place) -> Reply:
+        del by
+        here = await self._store.read(lambda tx: incident_at(tx, place))
+        model = words.words[0] if words.words else (here.model if here else None)
+        if not model:
+            raise usage_error("changes", "Of which model?")
+        return await self._store.read(lambda tx: lists.changes(tx, self._setup, model))
+
+    async def _digest(self, words: Words, by: Person, place: Place) -> Reply:
+        del by, place
+        kind = words.words[0].lower() if words.words else ""
+        return await summaries.digest(self._store, self._setup, self._systems, self._clock, kind)
+
+    async def _diagnose(self, words: Words, by: Person, place: Place) -> Reply:
+        del words, by, place
+        if self._doctor is None:
+            return say("The doctor is not in.", "Use mlops-bot doctor where the bot runs.", tone=Tone.REFUSED)
+        return await self._doctor()
+
+    # ------------------------------------------------------------ shared
+
+    async def _incident_and_rest(self, words: Words, place: Place) -> tuple[int, str]:
+        """The incident that is named first, else the one of this place; and the text after it."""
+        ref = number(words.words[0], "INC") if words.words else None
+        if ref is not None:
+            return ref, words.after(1)
+        here = await self._store.read(lambda tx: incident_at(tx, place))
+        if here is None:
+            raise usage_error(words.name, "Which incident? Outside its thread it must be named, like INC-42.")
+        return here.number, words.tail
+
+
+def waiting_for(tx: Transaction, by: Person) -> Sequence[Operation]:
+    """Operations that wait for this person's approval."""
+    return tuple(
+        operation
+        for operation in tx.operations.in_state(OperationState.AWAITING_APPROVAL)
+        if may(by.id, Right.APPROVE, operation.route, requester=operation.requested_by).allowed
+    )
+
+
+def _only(words: Words, *known: str) -> None:
+    """An option that would be passed over in silence may be the one that mattered."""
+    unknown = set(words.options) - set(known)
+    if unknown:
+        there = ", ".join(f"--{name}" for name in known)
+        raise usage_error(words.name, f"There is no option --{min(unknown)[:40]}; there are {there}.")
+
+
+def _severity_of(word: str) -> Severity | None:
+    plain = word.strip().lower()
+    plain = f"sev{plain}" if plain.isdigit() else plain
+    return next((severity for severity in Severity if severity.value == plain), None)
+
+
+def not_built(name: str) -> Reply:
+    """What is promised and not there yet is never pretended."""
+    return say(
+        f"{NOT_BUILT[name]} is not built yet.",
+        "Nothing was done.",
+        f"It will be: /mlops {USAGE[name]}",
+        tone=Tone.REFUSED,
+    )
