@@ -5,15 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from slack_sdk.signature import SignatureVerifier
-
-from sandbox.workspace.seed import APP
 
 from .bolt import CARD, HOME, Told, listeners
 from .conftest import BOT, DANA, INCIDENTS, MIKA, World, a_world, error_of, until
 from .listening import listening
-
-TITLE = {"title": {"title": {"type": "plain_text_input", "value": "Churn is wrong"}}}
 
 
 def titled(text: str) -> dict[str, Any]:
@@ -52,7 +47,7 @@ async def test_a_command_is_acknowledged_and_answered(talk: tuple[World, Told]) 
     assert world.texts(user=MIKA) == ["you said help"]
     assert world.texts(user=DANA) == []
     command = told.all[0]
-    assert command["user_id"], command["user_name"] == (MIKA, "mika")
+    assert (command["user_id"], command["user_name"]) == (MIKA, "mika")
     assert (command["channel_id"], command["channel_name"], command["team_id"]) == (
         INCIDENTS,
         "ml-incidents",
@@ -358,6 +353,36 @@ async def test_a_file_without_bytes_is_not_there(world: World) -> None:
     assert (await world.get("files"))["files"] == []
 
 
-def test_the_secret_signs_as_slack_does() -> None:
-    verifier = SignatureVerifier(APP.signing_secret)
-    assert verifier.generate_signature(timestamp="1", body="a") is not None
+# ------------------------------------------------------------ what else the app is asked
+
+
+async def test_an_external_select_asks_the_app_for_its_options(world: World) -> None:
+    app = world.new_app()
+
+    @app.options("model")
+    async def models(ack: Any, payload: Any) -> None:
+        found = [name for name in ("fraud-detector", "churn") if payload["value"] in name]
+        await ack(options=[{"text": {"type": "plain_text", "text": name}, "value": name} for name in found])
+
+    await world.connect(app)
+    element = {"type": "external_select", "action_id": "model", "min_query_length": 1}
+    block = {"type": "section", "text": {"type": "mrkdwn", "text": "Which?"}, "accessory": element}
+    ts = (await world.slack.chat_postMessage(channel=INCIDENTS, text="which", blocks=[block]))["ts"]
+    done = await world.act("suggest", user="mika", channel=INCIDENTS, ts=ts, action_id="model", value="chu")
+    assert [option["value"] for option in done["ack"]["options"]] == ["churn"]
+
+
+async def test_a_button_in_a_home_and_one_in_a_modal(world: World) -> None:
+    app = world.new_app()
+    told = listeners(app)
+    await world.connect(app)
+    await world.slack.views_publish(user_id=MIKA, view={"type": "home", "blocks": CARD})
+    home = (await world.get("views", user="mika"))["home"]
+    done = await world.act("click", user="mika", view_id=home["id"], action_id="severity", selected_option="sev1")
+    assert done["acknowledged"] is True
+    body = told.of("block_actions")[0]
+    assert body["container"] == {"type": "view", "view_id": home["id"]}
+    assert "response_url" not in body, "a view is in no channel that could be answered in"
+    assert body["view"]["state"]["values"]["buttons"]["severity"]["selected_option"]["value"] == "sev1"
+    theirs = await world.http.post("/sandbox/click", json={"user": "dana", "view_id": home["id"], "action_id": "ack"})
+    assert theirs.json()["error"] == "unknown_view"
