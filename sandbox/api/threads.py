@@ -30,10 +30,7 @@ def set_suggested_prompts(ask: Ask) -> Json:
     channel = ask.channel("channel_id")
     ts = _thread(ask)[1] if "thread_ts" in ask.arguments else ""
     prompts = ask.arguments.structure("prompts")
-    fits = isinstance(prompts, list) and all(
-        isinstance(one, dict) and {"title", "message"} <= one.keys() for one in prompts
-    )
-    if not fits:
+    if not isinstance(prompts, list) or not all(_is_prompt(one) for one in prompts):
         raise Refused("invalid_arguments", ["[ERROR] each prompt has a title and a message [json-pointer:/prompts]"])
     ask.workspace.thread_notes.setdefault((channel.id, ts), {})["prompts"] = prompts
     ask.workspace.changed("message", channel.id, ts)
