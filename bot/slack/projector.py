@@ -9,6 +9,7 @@ import contextlib
 import logging
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
@@ -124,27 +125,27 @@ class Projector:
 
     async def round(self) -> bool:
         """Show what is due and what the budget allows; True when something was shown."""
-        work = await self._store.read(self._due)
+        due = await self._store.read(lambda tx: tx.posts.due(self._clock.now(), limit=500))
         did = False
-        for item in work:
-            if self._budget.allows(item.post):
-                did |= await self._show(item)
+        for post in due:
+            if self._budget.allows(post):
+                did |= await self._show(await self._store.read(partial(self._prepare, key=post.key)))
         return did
 
-    def _due(self, tx: Transaction) -> list[_Work]:
-        found: list[_Work] = []
-        for post in tx.posts.due(self._clock.now(), limit=50):
-            parent = tx.posts.get(post.thread) if post.thread else None
-            message, fault = None, ""
-            try:
-                message = render(tx, self._setup, post)
-            except NotFound:
-                pass  # what it would show is gone
-            except Exception as error:  # noqa: BLE001 - one message that can't be made must not keep back the others
-                _log.exception("the message %s could not be made", post.key)
-                fault = f"it could not be made ({type(error).__name__})"
-            found.append(_Work(post, message, parent.ts if parent else "", fault))
-        return found
+    def _prepare(self, tx: Transaction, key: str) -> _Work:
+        """The message as it must be at this moment; one that can't be made must not keep back the others."""
+        post = tx.posts.get(key)
+        assert post is not None, "posts are never removed"
+        parent = tx.posts.get(post.thread) if post.thread else None
+        message, fault = None, ""
+        try:
+            message = render(tx, self._setup, post)
+        except NotFound:
+            pass  # what it would show is gone
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is this message's own
+            _log.exception("the message %s could not be made", post.key)
+            fault = f"it could not be made ({type(error).__name__})"
+        return _Work(post, message, parent.ts if parent else "", fault)
 
     # ------------------------------------------------------------ one post
 

@@ -68,7 +68,7 @@ async def restart(world: World, _: str) -> None:
 
 
 async def fire(world: World, _: str) -> None:
-    await world.fire(fingerprint=str(world.clock.now()))
+    await world.fire(fingerprint=str(world.nudges))
 
 
 async def not_repeatable(world: World, _: str) -> None:
