@@ -40,6 +40,7 @@ WHOLE = ["one 1 begun", "one 1 done", "two 1 begun", "two 1 done", "three 1 begu
 
 async def test_a_story_begins_when_its_transaction_commits_and_once(run: Run, tmp_path: Path) -> None:
     async with run() as process:
+        await process.until("listening")
         process.tell("fail 1")
         assert await process.line() == "refused 1: on purpose"
         process.tell("twice 2")
@@ -121,14 +122,17 @@ async def test_who_is_fenced_off_leaves_the_story_where_it_is(run: Run, tmp_path
 
 async def test_the_command_line_hands_work_in_and_the_bot_does_it(run: Run) -> None:
     async with run(mode="none") as nobody:
+        await nobody.until("listening")
         nobody.tell("start 1")
         assert (await nobody.line()).startswith(
             "refused 1: The work “story” can't be started: the engine is not running."
         )
     async with run(mode="attach") as early:  # before the bot was ever started here
+        await early.until("listening")
         early.tell("start 1")
         assert (await early.line()).startswith("refused 1: The durable engine's tables can't be used.")
         async with run() as bot:
+            await bot.until("listening")
             early.tell("start 2")
             assert await early.line() == "started 2"
             assert await bot.until(FINISHED.format(2)) == []

@@ -81,11 +81,12 @@ async def main(url: str, folder: str, replica: str, mode: str) -> None:
     engine.register("story", story.tell)
     store = SqlStore(url, SystemClock(), engine.start_work)
     await store.open()
+    say("ready")  # from now on it can be told; what it continues by itself may be finished before it listens
     if mode == "serve":
         await engine.launch()
     elif mode == "attach":
         await engine.attach()
-    say("ready")
+    say("listening")
     while line := (await asyncio.to_thread(sys.stdin.readline)).split():
         match line:
             case ["trouble", count]:
