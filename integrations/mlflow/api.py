@@ -78,7 +78,7 @@ class Api:
             raise BadInput(
                 f"{version[:40]!a} is no version of a model in MLflow; versions are whole numbers.",
                 not_done="Nothing was changed.",
-                next_step=f"List its versions: /mlops versions {_shown(name)}",
+                next_step=f"Its versions are on the page of {_shown(name)} in MLflow.",
             )
         body = {"name": name, "alias": alias, "version": version}
         await self._explained(self._http.write("POST", f"{self._path}/registered-models/alias", body, idempotent=False))
@@ -109,7 +109,7 @@ class Api:
         raise NotFound(
             f"MLflow has no version {_shown(version, 40)} of {model.name}.",
             not_done="Nothing was changed.",
-            next_step=f"List its versions: /mlops versions {model.name}",
+            next_step=f"Its versions are on the page of {model.name} in MLflow.",
         )
 
     async def metrics(self, version: Version) -> Mapping[str, float]:

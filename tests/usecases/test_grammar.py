@@ -1,5 +1,8 @@
 """The words after `/mlops`, as phones, hurried people and hostile ones type them."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,3 +116,16 @@ def test_anything_is_a_command_or_explained(text: str) -> None:
 @given(st.sampled_from(sorted(set(USAGE) - set(NOT_BUILT))), st.text(max_size=200))
 def test_known_words_are_never_an_error(name: str, rest: str) -> None:
     assert parse(f"{name} {rest}").name == name
+
+
+def test_every_command_that_is_suggested_anywhere_exists() -> None:
+    """What to do next must be something that can be done."""
+    root = Path(__file__).parents[2]
+    files = [*root.glob("bot/**/*.py"), *root.glob("integrations/**/*.py"), *root.glob("runbooks/*.md")]
+    suggested = {
+        (word, path.name)
+        for path in files
+        for word in re.findall(r"/mlops ([a-z-]+)", path.read_text(encoding="utf-8"))
+    }
+    prose = {"and", "in", "command"}
+    assert {(word, name) for word, name in suggested if word not in {*USAGE, *ALIASES, *prose}} == set()
