@@ -177,7 +177,10 @@ async def test_an_event_that_is_delivered_again_has_one_effect(both: Office) -> 
     await both.start()
     for _ in range(5):
         await both.post("redeliver", event="last")
+    await until(lambda: _handled(both, 1))
     assert len(await both.world.timeline(number, Kind.NOTE)) == 1
+    answers = [m for m in await both.messages(user=MIKA.slack_id) if m.get("is_ephemeral")]
+    assert len(answers) == 1, "and one answer"
 
 
 async def test_a_mention_is_a_command_in_its_place(both: Office) -> None:

@@ -187,8 +187,15 @@ async def test_in_doubt_is_looked_at_again_after_a_restart(world: World) -> None
     with pytest.raises(Killed):
         await world.carry_out()
     assert (await world.operation(number)).state is OperationState.IN_DOUBT
-    world.clock.on_sleep = None
-    world.registry.point(FRAUD, "champion", "2")
+    slept = 0
+
+    def arrives_late() -> None:
+        nonlocal slept
+        slept += 1
+        if slept == 20:
+            world.registry.point(FRAUD, "champion", "2")
+
+    world.clock.on_sleep = arrives_late
     await world.restart()
     operation = await carried_out(world, number)
     assert operation.state is OperationState.SUCCEEDED
