@@ -181,7 +181,7 @@ async def serve(loaded: Loaded) -> None:
 async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIterator[Heartbeat]:
     """Everything of a serving process, started in order and stopped in the reverse one."""
     setup, store, clock = parts.loaded.setup, parts.store, parts.clock
-    slack = SlackSide(slack_settings(parts.loaded), store, setup, clock)
+    slack = SlackSide(slack_settings(parts.loaded), store, setup, clock, replica(parts.loaded))
     heartbeat = Heartbeat(store, clock, replica(parts.loaded), parts.engine.continue_work_of)
     executor = Executor(store, setup, parts.systems, clock, heartbeat, slack.nudge)
     clockwork = Clockwork(store, setup, parts.systems, clock, slack.nudge)

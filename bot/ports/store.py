@@ -245,12 +245,25 @@ class Posts(Protocol):
 
     def get(self, key: str) -> Post | None: ...
     def by_message(self, channel_id: str, ts: str) -> Post | None: ...
-    def due(self, now: datetime, *, limit: int = 100) -> Sequence[Post]:
-        """`wanted > shown` and not before later; by lane, then by age. Posts whose thread has no ts yet wait."""
+    def due(self, now: datetime, *, by: str = "", limit: int = 100) -> Sequence[Post]:
+        """`wanted > shown` and not before later; by lane, then by age. Posts whose thread has no ts yet wait.
+
+        What another process than `by` holds is not due.
+        """
         ...
 
-    def save(self, post: Post) -> None:
-        """Keep the projector's fields: sending, channel_id, ts, shown, attempts, not_before, last_error."""
+    def hold(self, key: str, by: str, lease: timedelta) -> Post | None:
+        """Take a post, so that one process at a time works on it in Slack; `None` while another one has it.
+
+        Gives it as it was, and marks it as being sent when it has no message yet.
+        """
+        ...
+
+    def save(self, post: Post, *, by: str | None = None) -> bool:
+        """Keep the projector's fields: sending, channel_id, ts, shown, attempts, not_before, last_error; let go of it.
+
+        With `by` nothing is kept when another process holds it by now.
+        """
         ...
 
     def waiting(self) -> int: ...

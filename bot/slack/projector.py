@@ -1,14 +1,16 @@
 """Slack is a projection of state: this worker makes it show the newest revision, and never the same thing twice.
 
-A post is marked as being sent before the first attempt. When no answer came, or the process ended, the message is
-looked for by its metadata before it is posted again. What is rendered is always the state of the moment of sending.
+A post is held and marked as being sent before the first attempt. When no answer came, or the process ended, the
+message is looked for by its metadata before it is posted again. While one process holds a post no other touches it, so
+that two never post the same thing, and an older state never goes over a newer one. What is rendered is always the
+state of the moment of sending.
 """
 
 import asyncio
 import contextlib
 import logging
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import aiohttp
@@ -28,6 +30,10 @@ from bot.usecases.setup import Setup
 
 IDLE_SECONDS = 5.0
 """How often the store is asked when nobody nudges: what another replica wanted is shown, too."""
+LEASE = timedelta(seconds=25)
+"""How long a post is held. Then its holder is taken for dead, and within `IDLE_SECONDS` another goes on."""
+FRESH = timedelta(seconds=3)
+"""Lookups that take longer renew the hold before the post, whose call may take twice its time-out."""
 BACK_OFF = (1, 2, 5, 10, 30, 60, 120)
 """Seconds until the next attempt, by the number of failed ones."""
 OURS, TOKEN = "ours", "token"
@@ -59,20 +65,28 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """A post with what it must show, read in one transaction."""
+    """A post that we hold, with what it must show."""
 
     post: Post
+    since: datetime
     message: Message | None
     parent_ts: str
     fault: str = ""
     """Why it could not be made."""
 
 
+class _TakenError(Exception):
+    """Another process holds the post by now."""
+
+
 class Projector:
     """One per process. `nudge` wakes it."""
 
-    def __init__(self, store: Store, setup: Setup, connection: Connection, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, setup: Setup, connection: Connection, clock: Clock, replica: str = "the only one"
+    ) -> None:
         self._store = store
+        self._replica = replica
         self._setup = setup
         self._connection = connection
         self._clock = clock
@@ -125,17 +139,25 @@ class Projector:
 
     async def round(self) -> bool:
         """Show what is due and what the budget allows; True when something was shown."""
-        due = await self._store.read(lambda tx: tx.posts.due(self._clock.now(), limit=500))
+        due = await self._store.read(lambda tx: tx.posts.due(self._clock.now(), by=self._replica, limit=500))
         did = False
         for post in due:
-            if self._budget.allows(post):
-                did |= await self._show(await self._store.read(partial(self._prepare, key=post.key)))
+            if not self._budget.allows(post):
+                continue
+            held = await self._hold(post)
+            if held is not None:
+                did |= await self._show(await self._store.read(partial(self._prepare, held=held)))
         return did
 
-    def _prepare(self, tx: Transaction, key: str) -> _Work:
+    async def _hold(self, post: Post) -> Post | None:
+        """Take it, and give it as it was before it was marked as being sent."""
+        return await self._store.write(lambda tx: tx.posts.hold(post.key, self._replica, LEASE))
+
+    def _prepare(self, tx: Transaction, held: Post) -> _Work:
         """The message as it must be at this moment; one that can't be made must not keep back the others."""
-        post = tx.posts.get(key)
+        post = tx.posts.get(held.key)
         assert post is not None, "posts are never removed"
+        post = replace(post, sending=held.sending)
         parent = tx.posts.get(post.thread) if post.thread else None
         message, fault = None, ""
         try:
@@ -145,7 +167,7 @@ class Projector:
         except Exception as error:  # noqa: BLE001 - whatever it was, it is this message's own
             _log.exception("the message %s could not be made", post.key)
             fault = f"it could not be made ({type(error).__name__})"
-        return _Work(post, message, parent.ts if parent else "", fault)
+        return _Work(post, tx.now, message, parent.ts if parent else "", fault)
 
     # ------------------------------------------------------------ one post
 
@@ -154,11 +176,13 @@ class Projector:
         if work.fault:
             await self._later(post, work.fault, uncertain=post.sending)
             return False
-        if work.message is None:
-            await self._keep(replace(post, shown=post.wanted))
+        if work.message is None or post.shown >= post.wanted:  # gone, or shown by another process meanwhile
+            await self._keep(replace(post, shown=post.wanted, sending=False))
             return True
         try:
             after = await (self._update(work) if post.ts else self._post(work))
+        except _TakenError:
+            return False
         except LookupFailed as error:
             await self._later(post, error.what, uncertain=True)
             return False
@@ -169,7 +193,7 @@ class Projector:
             return False
         self._faults.pop(TOKEN, None)
         self._faults.pop(post.channel, None)
-        await self._keep(replace(after, shown=post.wanted, attempts=0, not_before=None, last_error=""))
+        await self._keep(replace(after, attempts=0, not_before=None, last_error=""))
         return True
 
     async def _post(self, work: _Work) -> Post:
@@ -178,11 +202,10 @@ class Projector:
         channel = post.channel_id or await self._finder.channel(post.channel)
         if post.sending:
             ts = await self._finder.message(channel, post, work.parent_ts)
-            if ts:
-                return await self._update(replace(work, post=replace(post, channel_id=channel, ts=ts)))
-        else:
-            post = replace(post, sending=True, channel_id=channel)
-            await self._keep(post)
+            if ts:  # remembered before anything else is tried; the next round brings it up to date
+                return replace(post, sending=False, channel_id=channel, ts=ts)
+        if self._clock.now() >= work.since + FRESH and await self._hold(post) is None:
+            raise _TakenError
         self._budget.spend(post)
         answer = await self._connection.client.chat_postMessage(
             channel=channel,
@@ -193,7 +216,7 @@ class Projector:
             unfurl_links=False,
             unfurl_media=False,
         )
-        return replace(post, sending=False, channel_id=str(answer["channel"]), ts=str(answer["ts"]))
+        return replace(post, shown=post.wanted, sending=False, channel_id=str(answer["channel"]), ts=str(answer["ts"]))
 
     async def _update(self, work: _Work) -> Post:
         post, message = work.post, work.message
@@ -206,7 +229,7 @@ class Projector:
             blocks=[dict(block) for block in message.blocks],
             metadata=_metadata(message),
         )
-        return replace(post, sending=False)
+        return replace(post, shown=post.wanted, sending=False)
 
     # ------------------------------------------------------------ when it doesn't work
 
@@ -215,7 +238,8 @@ class Projector:
         if code in {"ratelimited", "rate_limited", "http_429"}:
             seconds = retry_after(error)
             self._budget.limited(post, seconds)
-            await self._later(post, "Slack asked us to slow down", uncertain=False, seconds=seconds)
+            # It may be the lookups that are too many: then what was in doubt still is.
+            await self._later(post, "Slack asked us to slow down", uncertain=post.sending, seconds=seconds)
             return False
         if code in FATAL:
             self._faults[TOKEN] = f"Slack refuses our token ({code}): set MLOPS_BOT_SLACK__BOT_TOKEN"
@@ -260,7 +284,7 @@ class Projector:
         await self._keep(after)
 
     async def _keep(self, post: Post) -> None:
-        await self._store.write(lambda tx: tx.posts.save(post))
+        await self._store.write(lambda tx: tx.posts.save(post, by=self._replica))
 
 
 def _note_unreached(tx: Transaction, setup: Setup, post: Post, code: str) -> None:

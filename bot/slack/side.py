@@ -23,12 +23,15 @@ from bot.usecases.setup import Setup
 class SlackSide:
     """Listeners, connection and projector. The projector can be nudged before anything is connected."""
 
-    def __init__(self, settings: SlackSettings, store: Store, setup: Setup, clock: Clock) -> None:
+    def __init__(
+        self, settings: SlackSettings, store: Store, setup: Setup, clock: Clock, replica: str = "the only one"
+    ) -> None:
+        """`replica` is this process's name among those that share the store."""
         self._settings = settings
         self._store = store
         self._clock = clock
         self._connection = Connection(settings, clock, self._remember)
-        self._projector = Projector(store, setup, self._connection, clock)
+        self._projector = Projector(store, setup, self._connection, clock, replica)
         self._edge: Edge | None = None
         self._handler: AsyncSlackRequestHandler | None = None
         self._inbox: asyncio.Task[None] | None = None

@@ -29,8 +29,8 @@ class Posts(port.Posts):
                 key=name(post.key), kind=post.kind.value, ref=post.ref, channel=plain(post.channel),
                 lane=int(post.lane), wanted=max(post.wanted, 1), shown=0, waits=True,
                 thread=None if post.thread is None else name(post.thread),
-                body=plain(post.body, BODY_LIMIT), sending=False, channel_id="", ts="", attempts=0,
-                not_before=None, last_error="", wanted_at=self._now,
+                body=plain(post.body, BODY_LIMIT), sending=False, held_by=_NOBODY, held_until=None,
+                channel_id="", ts="", attempts=0, not_before=None, last_error="", wanted_at=self._now,
             )  # fmt: skip
             self._session.add(row)
         else:
@@ -52,7 +52,7 @@ class Posts(port.Posts):
         row = self._session.exec(query).first()
         return None if row is None else _post(row)
 
-    def due(self, now: datetime, *, limit: int = 100) -> Sequence[Post]:
+    def due(self, now: datetime, *, by: str = _NOBODY, limit: int = 100) -> Sequence[Post]:
         parent = aliased(PostRow)
         query = (
             select(PostRow)
@@ -61,16 +61,31 @@ class Posts(port.Posts):
                 col(PostRow.waits).is_(True),
                 sa.or_(col(PostRow.not_before).is_(None), col(PostRow.not_before) <= now),
                 sa.or_(col(PostRow.thread).is_(None), col(parent.ts) != ""),
+                sa.or_(col(PostRow.held_by).in_([_NOBODY, name(by)]), col(PostRow.held_until) <= now),
             )
             .order_by(col(PostRow.lane), col(PostRow.wanted_at), col(PostRow.key))
             .limit(limit)
         )
         return [_post(row) for row in self._session.exec(query)]
 
-    def save(self, post: Post) -> None:
+    def hold(self, key: str, by: str, lease: timedelta) -> Post | None:
+        row = self._session.get(PostRow, name(key))
+        if row is None or self._of_another(row, by):
+            return None
+        before = _post(row)
+        row.held_by, row.held_until = name(by), self._now + lease
+        row.sending = row.sending or not row.ts
+        self._session.flush()
+        return before
+
+    def _of_another(self, row: PostRow, by: str) -> bool:
+        return row.held_by not in {_NOBODY, name(by)} and row.held_until is not None and row.held_until > self._now
+
+    def save(self, post: Post, *, by: str | None = None) -> bool:
         row = self._session.get(PostRow, name(post.key))
-        if row is None:
-            return
+        if row is None or (by is not None and self._of_another(row, by)):
+            return False
+        row.held_by, row.held_until = _NOBODY, None
         row.shown = post.shown
         row.sending = post.sending
         row.channel_id = name(post.channel_id)
@@ -80,6 +95,7 @@ class Posts(port.Posts):
         row.last_error = plain(post.last_error)
         row.waits = row.wanted > row.shown
         self._session.flush()
+        return True
 
     def waiting(self) -> int:
         return self._session.exec(select(sa.func.count()).where(col(PostRow.waits).is_(True))).one()

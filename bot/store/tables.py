@@ -164,6 +164,8 @@ class PostRow(SQLModel, table=True):
     thread: str | None
     body: str = Field(sa_column=_text())
     sending: bool
+    held_by: str
+    held_until: datetime | None = Field(sa_column=_moment(nullable=True))
     channel_id: str
     ts: str
     attempts: int

@@ -87,6 +87,34 @@ async def test_a_post_waits_for_its_time_and_for_its_thread(store: SqlStore, clo
     assert found.key == "card:1"
 
 
+async def test_a_post_is_held_by_one_until_its_lease_is_over(
+    store: SqlStore, other_store: SqlStore, clock: FakeClock
+) -> None:
+    await store.write(lambda tx: tx.posts.want(card(1)))
+    stores = (store, other_store) * 5
+    names = [f"r{place}" for place in range(10)]
+    held = await asyncio.gather(
+        *(
+            one.write(lambda tx, by=by: tx.posts.hold("card:1", by, LEASE))
+            for one, by in zip(stores, names, strict=True)
+        )
+    )
+    assert [post.sending for post in held if post is not None] == [False], "one, and as it was before"
+    mine = names[[post is not None for post in held].index(True)]
+    assert (await store.read(lambda tx: tx.posts.get("card:1"))).sending
+    assert await due(store, clock) == []
+    assert len(await store.read(lambda tx: tx.posts.due(clock.now(), by=mine))) == 1
+    assert (await store.write(lambda tx: tx.posts.hold("card:1", mine, LEASE))).sending, "again, after a restart"
+    assert not await store.write(lambda tx: tx.posts.save(card(1, shown=1), by="another"))
+    clock.advance(LEASE)
+    assert await due(store, clock) == ["card:1"]
+    assert await store.write(lambda tx: tx.posts.hold("card:1", "another", LEASE)) is not None
+    assert not await store.write(lambda tx: tx.posts.save(card(1, shown=1), by=mine)), "it was taken for dead"
+    assert await store.write(lambda tx: tx.posts.save(card(1, sending=True), by="another"))
+    assert await due(store, clock) == ["card:1"], "saving lets go"
+    assert await store.write(lambda tx: tx.posts.hold("card:9", "another", LEASE)) is None
+
+
 async def test_what_nobody_wanted_is_not_marked(store: SqlStore) -> None:
     await store.write(lambda tx: tx.posts.save(card(7, shown=1)))
     assert await store.read(lambda tx: tx.posts.get("card:7")) is None

@@ -127,6 +127,8 @@ def upgrade() -> None:  # one statement a table
         sa.Column("thread", sa.String(), nullable=True),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("sending", sa.Boolean(), nullable=False),
+        sa.Column("held_by", sa.String(), nullable=False),
+        sa.Column("held_until", Moment(), nullable=True),
         sa.Column("channel_id", sa.String(), nullable=False),
         sa.Column("ts", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
