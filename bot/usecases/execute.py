@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from bot.domain.errors import IntegrationError
+from bot.domain.errors import BotError, IntegrationError
 from bot.domain.incident import Status, mitigate
 from bot.domain.metrics import spoken
 from bot.domain.models import Binding, Change, Evidence, LiveSpan, Observation, Pointer, Verdict
-from bot.domain.operation import Operation, OperationState, Stage, move, progress
+from bot.domain.operation import IntentState, Operation, OperationState, Stage, move, progress
 from bot.domain.post import Lane
 from bot.domain.routing import Right, may
 from bot.domain.timeline import BOT, Draft, Kind
@@ -22,7 +22,8 @@ from bot.ports.clock import Clock
 from bot.ports.engine import Fence, Steps
 from bot.ports.store import Store, Transaction
 from bot.usecases import notify, operate
-from bot.usecases.once import Found, Once, Outcome, Result, Step
+from bot.usecases.offplan import off_plan
+from bot.usecases.once import Found, Once, Outcome, Result, Step, step_key
 from bot.usecases.rollout import tell
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
@@ -31,6 +32,7 @@ T = TypeVar("T")
 
 GO_ON = "go on"
 STOP = "stop"
+MOVE = "move the pointer"
 
 LOOK_EVERY = 15.0
 """Seconds between looks at an operation in doubt."""
@@ -66,7 +68,7 @@ class Executor:
         await self._write(lambda tx: _begun_or_resumed(tx, number))
         if await steps.run("begin", lambda: self._begin(number)) == STOP:
             return
-        if await steps.run("move the pointer", lambda: self._move_pointer(number)) == STOP:
+        if await steps.run(MOVE, lambda: self._move_pointer(number)) == STOP:
             return
         if await steps.run("tell the serving side", lambda: self._tell_serving(number)) == STOP:
             return
@@ -100,9 +102,9 @@ class Executor:
         if operation.state not in {OperationState.EXECUTING, OperationState.IN_DOUBT}:
             return STOP if operation.state.final else GO_ON
         binding = self._setup.binding(operation.model, operation.environment)
-        if binding is None or binding.pointer is None:
-            text = f"{operation.model} is no longer bound to a registry in the configuration. Nothing was changed."
-            return await self._end(number, OperationState.FAILED, Kind.FAILED, text)
+        fault = off_plan(self._setup, self._systems, operation)
+        if fault or binding is None or binding.pointer is None:
+            return await self._write(lambda tx: self._off_plan(tx, number, fault))
         step = self._pointer_step(operation, binding.pointer)
         if operation.state is OperationState.IN_DOUBT:
             return await self._keep_looking(number, step)
@@ -142,13 +144,36 @@ class Executor:
         return Step(
             operation=operation.number,
             incident=operation.incident,
-            name="move the pointer",
+            name=MOVE,
             describe=f"moving alias {pointer.alias} of {pointer.model} in {pointer.integration} "
             f"from version {before.version} to version {target}",
             call=call,
             find=find,
             repeatable=guarantees is not None and guarantees.idempotent_write,
         )
+
+    def _off_plan(self, tx: Transaction, number: int, fault: str) -> str:
+        """What was approved can't be done any more: what became of it is what is written down about its call."""
+        operation = operate.get(tx, number)
+        if operation.state not in {OperationState.EXECUTING, OperationState.IN_DOUBT}:
+            return STOP if operation.state.final else GO_ON
+        intent = tx.intents.get(step_key(number, MOVE))
+        match intent.state if intent is not None else None:
+            case IntentState.DONE if intent is not None:
+                return self._registry_changed(tx, number, Result(Outcome.DONE, intent.result))
+            case IntentState.INTENDED | IntentState.IN_DOUBT:
+                said = "The call may have been made before; it can't be looked at by this configuration."
+                text = f"{fault} {said} A person must look and decide: /mlops cancel {operation.ref} ends it."
+                after = progress(operation, outcome=text)
+                if operation.state is OperationState.EXECUTING:
+                    after = move(operation, OperationState.IN_DOUBT, outcome=text)
+                tx.operations.save(after, expected=operation.state)
+                _record(tx, after, Kind.IN_DOUBT, f"{operation.ref}: {text}")
+                operate.show(tx, self._setup, after, Lane.ACKNOWLEDGEMENT)
+                return STOP
+            case _:
+                text = f"{fault} Nothing was changed."
+                return _finish(tx, self._setup, operation, OperationState.FAILED, Kind.FAILED, text)
 
     def _registry_changed(self, tx: Transaction, number: int, result: Result) -> str:
         operation = operate.get(tx, number)
@@ -244,7 +269,7 @@ class Executor:
         for target in binding.serving:
             try:
                 seen = await self._systems.serving(target.integration).observe(target.name)
-            except IntegrationError as error:
+            except BotError as error:  # the integration may be gone from the configuration, too
                 said.append(f"{target.name}: {error.what}")
                 confirmed = False
                 continue

@@ -65,7 +65,12 @@ class Step:
     @property
     def key(self) -> str:
         """The idempotency key."""
-        return f"OP-{self.operation}:{self.name}"
+        return step_key(self.operation, self.name)
+
+
+def step_key(operation: int, step: str) -> str:
+    """The key of an operation's step."""
+    return f"OP-{operation}:{step}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,7 @@ async def plan_rollback(
             next_step="Add models → registry to the configuration, or roll it back where it is deployed.",
         )
     facts = await _read(systems, binding, binding.pointer, spans, to)
-    calls = _calls(systems, binding, binding.pointer, facts)
+    calls = calls_of(systems, binding, binding.pointer, facts.target.version)
     diff = _diff(facts)
     used = dict.fromkeys((binding.pointer.integration, *(t.integration for t in binding.serving)))
     return Plan(
@@ -163,8 +163,8 @@ def _span_text(span: LiveSpan) -> str:
 # ---------------------------------------------------------------- calls
 
 
-def _calls(systems: Systems, binding: Binding, pointer: Pointer, facts: Facts) -> tuple[Call, ...]:
-    version = facts.target.version
+def calls_of(systems: Systems, binding: Binding, pointer: Pointer, version: str) -> tuple[Call, ...]:
+    """Every call that changes something, in its order."""
     move = systems.registry(pointer.integration).plan_move(pointer.model, pointer.alias, version)
     told = (systems.deployers[t.integration].plan_serve(t.name, version) for t in to_tell(systems, binding))
     return (move, *told)

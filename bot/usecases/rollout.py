@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.domain.errors import IntegrationError
+from bot.domain.errors import BotError
 from bot.domain.models import Binding, Observation, Propagation, Target
 from bot.domain.operation import Operation
 from bot.usecases.once import Found, Once, Outcome, Step
@@ -24,7 +24,7 @@ async def tell(once: Once, systems: Systems, binding: Binding, operation: Operat
     for target in to_tell(systems, binding):
         try:
             before = await systems.serving(target.integration).observe(target.name)
-        except IntegrationError as error:
+        except BotError as error:
             return f"{target.name} was not told: {error.what}"
         if before.version == operation.plan.target.version:
             continue

@@ -1,5 +1,6 @@
 """Carrying out an approved rollback: once, looked at, and told as it is, whatever happens on the way."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -284,6 +285,75 @@ async def test_the_model_was_taken_out_of_the_configuration(world: World) -> Non
     operation = await carried_out(world, number)
     assert operation.state is OperationState.FAILED
     assert "no longer bound to a registry" in operation.outcome
+
+
+def unbound(world: World) -> None:
+    world.setup = replace(world.setup, bindings=())
+
+
+def without_the_integration(world: World) -> None:
+    world.systems = replace(world.systems, registries={}, servings={})
+
+
+def with_another_alias(world: World) -> None:
+    """What was approved is not what would be done."""
+    moved = tuple(
+        replace(b, pointer=replace(b.pointer, alias="candidate")) if b.pointer and b.environment == "production" else b
+        for b in world.setup.bindings
+    )
+    world.setup = replace(world.setup, bindings=moved)
+
+
+CHANGES = pytest.mark.parametrize("change", [unbound, without_the_integration, with_another_alias])
+
+
+@CHANGES
+async def test_the_configuration_changed_before_it_began(world: World, change: Callable[[World], None]) -> None:
+    number = await world.approved()
+    await world.restart()
+    change(world)
+    world.rebuild()
+    operation = await carried_out(world, number)
+    assert operation.state is OperationState.FAILED
+    assert operation.outcome.endswith("Nothing was changed.")
+    assert not world.registry.our_moves
+
+
+@CHANGES
+@pytest.mark.parametrize("arrived", [True, False])
+async def test_the_configuration_changed_while_the_call_is_in_doubt(
+    world: World, change: Callable[[World], None], arrived: bool
+) -> None:
+    """It ended in its call. What can't be looked at any more is not called unchanged: a person decides, and can."""
+    number = await world.approved()
+    world.registry.faults.order("move", Killed(), after=arrived)
+    with pytest.raises(Killed):
+        await world.carry_out()
+    await world.restart()
+    change(world)
+    world.rebuild()
+    operation = await carried_out(world, number)
+    assert operation.state is OperationState.IN_DOUBT
+    assert "may have been made" in operation.outcome
+    assert "Nothing was changed" not in operation.outcome
+    assert len(world.registry.our_moves) == arrived
+    assert (await world.say(f"cancel OP-{number}", DEVI)).ok
+    assert (await world.operation(number)).state is OperationState.FAILED
+
+
+@CHANGES
+async def test_the_configuration_changed_after_the_registry_did(world: World, change: Callable[[World], None]) -> None:
+    number = await world.approved()
+    world.engine.kill_after = "move the pointer"
+    with pytest.raises(Killed):
+        await world.carry_out()
+    await world.restart()
+    change(world)
+    world.rebuild()
+    operation = await carried_out(world, number)
+    assert operation.stage is not Stage.REQUESTED
+    assert operation.state in {OperationState.INCONCLUSIVE, OperationState.SUCCEEDED}
+    assert len(world.registry.our_moves) == 1
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
