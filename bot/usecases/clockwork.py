@@ -1,10 +1,13 @@
 """What happens by itself: due timers, digests, looking at models and sources. Each tick is one short transaction."""
 
+import logging
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 
 from bot.ports.clock import Clock
-from bot.ports.store import Store, Transaction
+from bot.ports.store import Store, Timer, Transaction
 from bot.usecases import digest as digests
 from bot.usecases import notify, operate
 from bot.usecases.decide import expire
@@ -13,6 +16,11 @@ from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
 Claim = Callable[[Transaction], bool]
+
+AGAIN = timedelta(minutes=1)
+"""When a timer that could not be rung is rung again."""
+
+_log = logging.getLogger(__name__)
 
 
 class Clockwork:
@@ -27,25 +35,53 @@ class Clockwork:
 
     async def timers(self) -> int:
         """Do what is due: escalations, reminders, expiries. A timer and what it causes are one commit."""
-
-        def decide(tx: Transaction) -> int:
-            due = tx.timers.take_due(tx.now)
-            for timer in due:
-                match timer.kind:
-                    case notify.ESCALATE:
-                        notify.escalate(tx, self._setup, timer.ref)
-                    case notify.REMIND:
-                        notify.remind(tx, self._setup, timer.ref)
-                    case operate.EXPIRE:
-                        expire(tx, self._setup, timer.ref)
-                    case _:
-                        pass
-            return len(due)
-
-        done = await self._store.write(decide)
+        try:
+            done = await self._store.write(self._ring_due)
+        except Exception:  # noqa: BLE001 - one timer that can't be rung must not silence the others
+            _log.exception("timers that are due together could not be rung; they are rung one by one")
+            done = await self._one_by_one()
         if done:
             self._nudge()
         return done
+
+    def _ring_due(self, tx: Transaction) -> int:
+        due = tx.timers.take_due(tx.now)
+        for timer in due:
+            self._ring(tx, timer)
+        return len(due)
+
+    async def _one_by_one(self) -> int:
+        """Ring each in a commit of its own; one that fails is rung again later."""
+        done = 0
+        while True:
+            taken: list[Timer] = []
+            try:
+                await self._store.write(partial(self._ring_one, taken=taken))
+            except Exception:
+                if not taken:
+                    raise  # the database itself
+                _log.exception("the timer %s could not be rung", taken[0].key)
+                await self._store.write(partial(_put_off, timer=taken[0]))
+                continue
+            if not taken:
+                return done
+            done += 1
+
+    def _ring_one(self, tx: Transaction, taken: list[Timer]) -> None:
+        taken[:] = tx.timers.take_due(tx.now, limit=1)
+        for timer in taken:
+            self._ring(tx, timer)
+
+    def _ring(self, tx: Transaction, timer: Timer) -> None:
+        match timer.kind:
+            case notify.ESCALATE:
+                notify.escalate(tx, self._setup, timer.ref)
+            case notify.REMIND:
+                notify.remind(tx, self._setup, timer.ref)
+            case operate.EXPIRE:
+                expire(tx, self._setup, timer.ref)
+            case _:
+                pass
 
     async def daily_digest(self, tick: datetime, claim: Claim) -> None:
         """Post the daily digest of this tick, if no other process has."""
@@ -70,3 +106,7 @@ class Clockwork:
 
         await self._store.write(decide)
         self._nudge()
+
+
+def _put_off(tx: Transaction, timer: Timer) -> None:
+    tx.timers.set(replace(timer, due_at=tx.now + AGAIN))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.domain.errors import IntegrationError
+from bot.domain.errors import BotError
 from bot.domain.incident import touched
 from bot.domain.models import Binding, Change, Evidence, LiveSpan, Observation, Verdict
 from bot.domain.post import Lane
@@ -58,7 +58,7 @@ async def _look(systems: Systems, binding: Binding, now: datetime) -> Seen:
             if feed is not None:
                 changes += await feed.changes_since(binding.model, now - HISTORY)
         live = await _live(systems, binding)
-    except IntegrationError as error:
+    except BotError as error:  # one that isn't configured is a finding, too: the others are looked at all the same
         fault = error.what
     return Seen(binding, live, tuple(changes), fault)
 
@@ -73,7 +73,7 @@ async def _live(systems: Systems, binding: Binding) -> Observation | None:
     for target in binding.serving:
         try:
             seen = await systems.serving(target.integration).observe(target.name)
-        except IntegrationError:
+        except BotError:
             continue
         if seen.version is not None and not seen.in_progress:
             return seen
@@ -113,6 +113,8 @@ def _note_live(tx: Transaction, binding: Binding, live: Observation, changes: Se
         return
     newest = next((c for c in reversed(promotions) if c.version == live.version), None)
     since = newest.at if newest is not None and (open_span is None or newest.at > open_span.since) else live.at
+    if open_span is not None and since < open_span.since:
+        return  # what is live was learned after this look began: a slow system answered late
     tx.ledger.end(model, environment, since)
     cause = newest.text if newest is not None else "seen live"
     tx.ledger.begin(

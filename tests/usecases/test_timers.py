@@ -1,5 +1,7 @@
 """Who is paged next, and who is reminded, by clock; a timer is a row, so it survives the process that set it."""
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -121,3 +123,20 @@ async def test_who_was_paged_by_the_clock_may_acknowledge(watch: Watch) -> None:
     await watch.pass_time(5)
     assert (await watch.desk.command("ack INC-1", owner)).ok
     assert (await watch.incident()).acknowledged_by == owner.id
+
+
+async def test_one_that_can_not_be_rung_silences_no_other(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    """A row that another version has written, or a fault of ours: the others are paged all the same."""
+    await watch.send(drift(watch))
+    await watch.send(an_alert(watch.start, "DataDrift", model="churn"))
+    broken = "UPDATE incidents SET data = '{}' WHERE number = 1"
+    with contextlib.closing(sqlite3.connect(watch.path)) as database, database:
+        kept = database.execute("SELECT data FROM incidents WHERE number = 1").fetchone()
+        database.execute(broken)
+    assert await watch.pass_time(6) == 1
+    assert "escalate:1" in caplog.text
+    assert any("nobody acknowledged" in entry.text for entry in await watch.timeline(2, Kind.PAGED))
+    with contextlib.closing(sqlite3.connect(watch.path)) as database, database:
+        database.execute("UPDATE incidents SET data = ? WHERE number = 1", kept)
+    assert await watch.pass_time(1) == 1, "it was put off, not lost"
+    assert any("nobody acknowledged" in entry.text for entry in await watch.timeline(1, Kind.PAGED))
