@@ -32,7 +32,7 @@ async def test_from_the_alert_to_the_export(bot: Bot) -> None:
     card = await bot.incident()
     thread = str(card["ts"])
     async with Browser.start() as browser, browser.tab() as tab:
-        await tab.size(1280, 1050, scale=1.5)
+        await tab.size(1180, 830, scale=1.5)
         await enter(tab, bot, "mika")
         await tab.sees("promoted by Dana", CARD)
         await tab.screenshot(artefacts() / "card.png")
