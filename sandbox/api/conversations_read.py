@@ -61,7 +61,7 @@ def history(ask: Ask) -> Json:
 
 
 def replies(ask: Ask) -> Json:
-    """conversations.replies: the first message of the thread, then what answers it, oldest first."""
+    """conversations.replies: the first message of a thread, then what answers it, oldest first; or an answer alone."""
     channel = ask.channel()
     ask.need_for(channel, "history")
     if not ask.is_member(channel):
@@ -69,9 +69,8 @@ def replies(ask: Ask) -> Json:
     found = channel.messages.get(ask.arguments.text("ts"))
     if found is None:
         raise Refused("thread_not_found")
-    parent = channel.messages[found.thread] if found.is_reply else found
-    answers = _between(ask, ask.workspace.replies(parent))
-    page = ask.page([parent, *answers], default=MOST, key=lambda message: message.ts)
+    answers = _between(ask, ask.workspace.replies(found))
+    page = ask.page([found, *answers], default=MOST, key=lambda message: message.ts)
     shown = [_shown(ask, message) for message in page.items]
     return {"messages": shown, "has_more": bool(page.cursor)} | page.metadata()
 

@@ -28,7 +28,8 @@ def post(
     message = Message(channel.id, ts, author.id, body, by_app=author.is_bot, call=call)
     channel.messages[ts] = message
     where = {"channel": channel.id, "channel_type": KIND_IN_EVENTS[channel.kind], "event_ts": ts}
-    workspace.happened(channel.id, workspace.message_json(message) | where)
+    kind = {"subtype": "file_share"} if body.get("files") else {}
+    workspace.happened(channel.id, workspace.message_json(message) | kind | where)
     _mention(workspace, channel, message)
     workspace.changed("message", channel.id, ts)
     if thread_ts:
@@ -63,20 +64,23 @@ def edit(workspace: Workspace, message: Message, content: Json, *, mark: bool = 
 
 
 def delete(workspace: Workspace, message: Message) -> None:
-    """Take a message away. A parent with replies leaves a tombstone, as in Slack."""
+    """Take a message away. A parent with replies leaves a tombstone, as in Slack: for the app that is an edit."""
     channel = workspace.conversations[message.channel]
     before = workspace.message_json(message)
+    gone: Json = {"deleted_ts": message.ts}
     if message.only_for:
         channel.whispers.remove(message)
     elif channel.threads.get(message.ts):
         stone = {"type": "message", "subtype": "tombstone", "text": "This message was deleted.", "hidden": True}
         message.body = stone | {"user": "USLACKBOT", "ts": message.ts, "thread_ts": message.ts}
+        gone = {"message": workspace.message_json(message)}
     else:
         del channel.messages[message.ts]
         if message.is_reply:
             channel.threads[message.thread].remove(message.ts)
     channel.pins = [pin for pin in channel.pins if pin["message_ts"] != message.ts]
-    _hidden(workspace, message, "message_deleted", {"deleted_ts": message.ts, "previous_message": before})
+    subtype = "message_changed" if "message" in gone else "message_deleted"
+    _hidden(workspace, message, subtype, gone | {"previous_message": before})
     workspace.changed("message", channel.id, message.ts, message.only_for)
 
 

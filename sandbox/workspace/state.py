@@ -135,7 +135,9 @@ class Workspace:
                 "is_locked": False,
                 "subscribed": self.app.user_id in users or message.by_app,
             }
-        elif not message.is_reply:
+        elif message.is_reply:
+            shown["parent_user_id"] = self.conversations[message.channel].messages[message.thread].body["user"]
+        else:
             shown.pop("thread_ts", None)
         return shown
 

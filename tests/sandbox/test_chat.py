@@ -44,6 +44,15 @@ async def test_a_thread_shows_at_its_parent(world: World) -> None:
     assert [reply["thread_ts"] for reply in replies] == [ts, ts], "a reply to a reply is in the same thread"
 
 
+async def test_an_answer_alone_is_read_by_its_own_time_stamp(world: World) -> None:
+    ts = (await world.slack.chat_postMessage(channel=INCIDENTS, text="parent"))["ts"]
+    one = (await world.slack.chat_postMessage(channel=INCIDENTS, text="one", thread_ts=ts))["ts"]
+    whole = await world.slack.conversations_replies(channel=INCIDENTS, ts=ts)
+    alone = await world.slack.conversations_replies(channel=INCIDENTS, ts=one)
+    assert [(m["text"], m.get("parent_user_id")) for m in whole["messages"]] == [("parent", None), ("one", BOT)]
+    assert [(m["text"], m["thread_ts"]) for m in alone["messages"]] == [("one", ts)]
+
+
 async def test_a_thread_that_does_not_exist_is_none(world: World) -> None:
     answer = await world.slack.chat_postMessage(channel=INCIDENTS, text="a", thread_ts="1.000001")
     assert "thread_ts" not in answer["message"]

@@ -114,6 +114,7 @@ async def test_an_invitation_is_for_all_or_nobody(world: World) -> None:
         (lambda s: s.conversations_replies(channel=INCIDENTS, ts="1.1"), "thread_not_found"),
         (lambda s: s.users_info(user="U0NOBODY00"), "user_not_found"),
         (lambda s: s.users_lookupByEmail(email="nobody@ml.example"), "users_not_found"),
+        (lambda s: s.users_getPresence(user="U0NOBODY00"), "user_not_found"),
         (lambda s: s.usergroups_users_list(usergroup="S1"), "no_such_subteam"),
         (lambda s: s.bookmarks_add(channel_id=INCIDENTS, title="a", type="link", link="nowhere"), "invalid_link"),
         (lambda s: s.bookmarks_add(channel_id=INCIDENTS, title="a", type="folder"), "invalid_bookmark_type"),

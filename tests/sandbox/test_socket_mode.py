@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sandbox.workspace.seed import APP
 
 from .bolt import listeners
-from .conftest import BOT, GENERAL, INCIDENTS, MIKA, World, a_world, error_of, until
+from .conftest import BOT, GENERAL, INCIDENTS, MIKA, World, a_world, error_of, processed, until
 
 Socket = aiohttp.ClientWebSocketResponse
 
@@ -313,6 +313,24 @@ async def test_the_app_hears_its_own_messages_and_edits(world: World) -> None:
     assert [event.get("subtype") for event in events] == [None, "message_changed", "message_deleted"]
     assert (events[0]["bot_id"], events[0]["user"], events[0]["channel_type"]) == ("B0MLOPSBOT", BOT, "channel")
     assert (events[1]["message"]["text"], events[1]["previous_message"]["text"]) == ("b", "a")
+
+
+async def test_a_deleted_parent_is_an_edit_for_the_app(world: World) -> None:
+    ts = (await world.slack.chat_postMessage(channel=INCIDENTS, text="parent"))["ts"]
+    await world.slack.chat_postMessage(channel=INCIDENTS, text="one", thread_ts=ts)
+    await world.slack.chat_delete(channel=INCIDENTS, ts=ts)
+    event = [one.envelope["event"] for one in world.sandbox.deliveries.sent.values()][-1]
+    assert (event["subtype"], event["message"]["subtype"]) == ("message_changed", "tombstone")
+    assert (event["message"]["reply_count"], event["previous_message"]["text"]) == (1, "parent")
+
+
+async def test_a_message_with_a_file_says_so_to_the_app_and_not_in_the_history(world: World) -> None:
+    await world.slack.files_upload_v2(filename="a.txt", content="a", channel=INCIDENTS)
+    await processed(world)
+    events = [one.envelope["event"] for one in world.sandbox.deliveries.sent.values()]
+    assert [event["subtype"] for event in events if event["type"] == "message"] == ["file_share"]
+    history = await world.slack.conversations_history(channel=INCIDENTS)
+    assert ["subtype" in message for message in history["messages"]] == [False]
 
 
 async def test_joining_makes_the_app_hear_of_itself(world: World) -> None:
