@@ -109,11 +109,13 @@ async def registry_and_serving(
 
 
 @asynccontextmanager
-async def sandbox_process(directory: Path, *, port: int | None = None, ready: str = "/") -> AsyncIterator[Server]:
+async def sandbox_process(
+    directory: Path, *, port: int | None = None, ready: str = "/", arguments: tuple[str, ...] = ()
+) -> AsyncIterator[Server]:
     """The Slack workspace on this machine, as `mlops-bot sandbox` starts it."""
     async with listening(
         "The sandbox",
-        lambda port: [sys.executable, "-m", "sandbox", "--port", str(port)],
+        lambda port: [sys.executable, "-m", "sandbox", "--port", str(port), *arguments],
         log=directory / "sandbox.log",
         env=environment(),
         ready=ready,
