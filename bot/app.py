@@ -5,10 +5,8 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -25,6 +23,7 @@ from bot.domain.errors import BadInput, BotError, IntegrationError
 from bot.engine.durable import Engine
 from bot.engine.replicas import Heartbeat
 from bot.jobs import Job, Jobs
+from bot.kit import log
 from bot.kit.http import HttpClients
 from bot.ports import systems as ports
 from bot.ports.clock import Clock, SystemClock
@@ -47,6 +46,7 @@ from bot.usecases.reconcile import reconcile
 from bot.usecases.reply import Bullets, Reply, Table, Tone, say
 from bot.usecases.systems import Systems
 from bot.web import WebParts, build_web, signed_link, signing_key
+from bot.web.token import kept
 
 INTEGRATIONS = "integrations"
 TOKEN_FILE = "mlops-bot.token"  # noqa: S105 - a file's name
@@ -157,7 +157,7 @@ def page_links(loaded: Loaded, token: str, clock: Clock) -> PageLink:
 
 async def serve(loaded: Loaded) -> None:
     """Run until SIGINT or SIGTERM, or until another replica has taken over."""
-    _logging()
+    log.begin()
     _say_findings(loaded)
     token = web_token(loaded)
     listening = listen(loaded.settings.web.host, loaded.settings.web.port)
@@ -298,17 +298,7 @@ def web_token(loaded: Loaded) -> str:
     given: SecretStr | None = loaded.settings.web.token
     if given is not None:
         return given.get_secret_value()
-    path = Path(TOKEN_FILE)
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        pass
-    token = secrets.token_urlsafe(32)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(token + "\n")
-    _log.warning("a bearer token for /alerts and /api was made: it is in %s", path.resolve())
-    return token
+    return kept(Path(TOKEN_FILE))
 
 
 def slack_settings(loaded: Loaded) -> SlackSettings:
@@ -332,14 +322,6 @@ def slack_settings(loaded: Loaded) -> SlackSettings:
 
 def _reveal(secret: SecretStr | None) -> str:
     return secret.get_secret_value() if secret is not None else ""
-
-
-def _logging() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True
-    )
-    for noisy in ("httpx", "slack_bolt", "slack_sdk", "apscheduler", "uvicorn", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def _say_findings(loaded: Loaded) -> None:

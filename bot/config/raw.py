@@ -101,7 +101,7 @@ def override(raw: Raw, environ: Mapping[str, str], schemas: Schemas) -> None:
     for name in sorted(environ):
         if not name.startswith(PREFIX) or _KUBERNETES.fullmatch(name[len(PREFIX) :]):
             continue
-        if environ[name] == "":
+        if not environ[name].strip():
             continue
         parts = [part.lower() for part in name[len(PREFIX) :].split("__")]
         if len(parts) < 2:
@@ -127,7 +127,9 @@ def _override_one(raw: Raw, name: str, parts: list[str], text: str, schemas: Sch
             raw.problems.append(Problem(name, 0, what, near(part, known)))
             return
         path = (*path, key)
-    value = _value(raw, name, expected(schemas, path), text)
+    shape = expected(schemas, path)
+    # A secret that was pasted with a line break never fits; as it is when it is read from a file.
+    value = text.strip() if shape is not None and shape.sort is Sort.SECRET else _value(raw, name, shape, text)
     raw.put(path, value)
     for old in [known for known in raw.tree.places if known[: len(path)] == path]:
         del raw.tree.places[old]

@@ -1,5 +1,6 @@
 """What ships: the RACI table, the routing rules and the runbooks, each with the file and line it stands in."""
 
+import sysconfig
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -54,6 +55,7 @@ def runbook_directory() -> Path | None:
     candidates = (
         Path(__file__).parents[2] / "runbooks",
         Path(__file__).parents[2] / "share" / "mlops-bot" / "runbooks",
+        Path(sysconfig.get_path("data")) / "share" / "mlops-bot" / "runbooks",
     )
     return next((path for path in candidates if path.is_dir()), None)
 

@@ -209,3 +209,15 @@ def test_a_stray_variable_is_warned_about_and_kubernetes_own_are_not() -> None:
 def test_an_empty_variable_is_not_set(tmp_path: Path) -> None:
     path = put(tmp_path, "slack: {mode: http}\n")
     assert load(path, {"MLOPS_BOT_SLACK__MODE": "", "MLOPS_BOT_WEB__TOKEN": ""}).settings.slack.mode is SlackMode.HTTP
+    assert load(path, {"MLOPS_BOT_WEB__TOKEN": " \n"}).settings.web.token is None
+
+
+def test_a_blank_token_is_none_and_opens_no_door() -> None:
+    """Links would be signed with a key that anybody can guess."""
+    assert refused(None, {"MLOPS_BOT_WEB__HOST": "0.0.0.0", "MLOPS_BOT_WEB__TOKEN": "  "})
+
+
+def test_a_secret_that_was_pasted_with_a_line_break() -> None:
+    token = load(None, {"MLOPS_BOT_WEB__TOKEN": "words-of-the-token\r\n"}).settings.web.token
+    assert token is not None
+    assert token.get_secret_value() == "words-of-the-token"

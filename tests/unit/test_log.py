@@ -1,0 +1,42 @@
+"""The log: whatever is in a record, it is one line, and steers nothing."""
+
+import io
+import logging
+
+import pytest
+
+from bot.kit.log import OneLine
+
+HOSTILE = "ok\n2026-11-25 03:10:00,000 CRITICAL bot: forged\r\x1b[2J\u202egnp.exe\u2028\x00\ud800"
+
+
+@pytest.fixture
+def written() -> tuple[logging.Logger, io.StringIO]:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    logger = logging.getLogger("bot.test.log")
+    logger.propagate = False
+    logger.addHandler(handler)
+    return logger, stream
+
+
+def test_one_record_one_line(written: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, stream = written
+    logger.warning("a delivery to %s was refused: %s", "alertmanager", HOSTILE)
+    text = stream.getvalue()
+    assert text.count("\n") == 1
+    assert text.startswith("WARNING bot.test.log: a delivery to alertmanager was refused: ok\\n2026")
+    assert text.rstrip("\n").isprintable()
+
+
+def test_a_traceback_is_indented_and_harmless(written: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, stream = written
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        logger.exception("it failed: %s", "naïve – 数据")
+    first, *rest = stream.getvalue().rstrip("\n").split("\n")
+    assert first == "ERROR bot.test.log: it failed: naïve – 数据"
+    assert rest
+    assert all(line.startswith("  ") and line.isprintable() for line in rest)
