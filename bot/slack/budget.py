@@ -22,10 +22,22 @@ class Budget:
         self._edits: deque[datetime] = deque()
         self._blocked: dict[str, datetime] = {}
         self._next: datetime | None = None
+        self._last = clock.now()
+
+    def _now(self) -> datetime:
+        """When the machine's clock was set back, what was counted lies in the future and would block for as long."""
+        now = self._clock.now()
+        if now < self._last:
+            self._posts.clear()
+            self._edits.clear()
+            self._blocked.clear()
+            self._next = None
+        self._last = now
+        return now
 
     def allows(self, post: Post) -> bool:
         """Whether this post may be sent or edited now; remembers when to come back if not."""
-        now = self._clock.now()
+        now = self._now()
         until = max((self._blocked.get(name, now) for name in ("*", _bucket(post))), default=now)
         if until <= now:
             until = self._edit_free(post, now) if post.ts else self._post_free(post.channel, now)
@@ -36,20 +48,21 @@ class Budget:
 
     def wait(self) -> float | None:
         """Seconds until something that was not allowed will be, if anything was refused."""
+        now = self._now()
         if self._next is None:
             return None
-        seconds = (self._next - self._clock.now()).total_seconds()
+        seconds = (self._next - now).total_seconds()
         self._next = None
         return max(seconds, 0.05)
 
     def come_back(self, seconds: float) -> None:
         """Something is to be tried again after so long."""
-        at = self._clock.now() + timedelta(seconds=seconds)
+        at = self._now() + timedelta(seconds=seconds)
         self._next = at if self._next is None else min(self._next, at)
 
     def spend(self, post: Post) -> None:
         """A call is being made."""
-        now = self._clock.now()
+        now = self._now()
         if post.ts:
             self._edits.append(now)
         else:
@@ -57,11 +70,11 @@ class Budget:
 
     def limited(self, post: Post, seconds: float) -> None:
         """Slack answered 429."""
-        self._blocked[_bucket(post)] = self._clock.now() + timedelta(seconds=seconds)
+        self._blocked[_bucket(post)] = self._now() + timedelta(seconds=seconds)
 
     def pause(self, seconds: float) -> None:
         """Nothing at all for a while."""
-        self._blocked["*"] = self._clock.now() + timedelta(seconds=seconds)
+        self._blocked["*"] = self._now() + timedelta(seconds=seconds)
 
     def _post_free(self, channel: str, now: datetime) -> datetime:
         recent = self._posts.get(channel)

@@ -14,6 +14,8 @@ from bot.store.mapping import name, plain
 from bot.store.tables import JobRow, KeyRow, PostRow, ReplicaRow, SlackEventRow, TimerRow
 
 BODY_LIMIT = 200_000
+EVENT_LIMIT = 4_000_000
+"""A message of 40,000 characters stands twice in its event, each character as up to twelve."""
 _NOBODY = ""
 
 
@@ -173,7 +175,7 @@ class SlackInbox(port.SlackInbox):
     def put(self, event_id: str, body: str) -> bool:
         if self._session.get(SlackEventRow, name(event_id)) is not None:
             return False
-        row = SlackEventRow(event_id=name(event_id), received_at=self._now, done=False, body=plain(body, BODY_LIMIT))
+        row = SlackEventRow(event_id=name(event_id), received_at=self._now, done=False, body=plain(body, EVENT_LIMIT))
         self._session.add(row)
         self._session.flush()
         return True

@@ -9,14 +9,15 @@ from typing import Any
 
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
+from slack_sdk.errors import SlackApiError
 
-from bot.domain.errors import BotError
 from bot.domain.people import Person
 from bot.ports.clock import Clock
-from bot.ports.store import Store
+from bot.ports.store import SlackEventRecord, Store
 from bot.slack.blocks.home import home
 from bot.slack.blocks.message import Message
 from bot.slack.blocks.replies import reply_message
+from bot.slack.connection import about_token, api_error
 from bot.slack.listeners.edge import NETWORK, Edge, blocks_of
 from bot.slack.listeners.said import after_mention, readable
 from bot.usecases.desk import Place
@@ -26,6 +27,9 @@ PIN = "pushpin"
 CATCH_UP_SECONDS = 30.0
 TRIES = 5
 """How often one process tries to handle an event; what fails that often fails by itself."""
+
+TRIES_AWAY = 240
+"""The same while Slack does not answer, at `CATCH_UP_SECONDS`: two hours."""
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +75,7 @@ class SlackEvents:
         while True:
             try:
                 await self.catch_up()
-            except BotError:
+            except Exception:  # noqa: BLE001 - the edge of a background job: it must go on
                 _log.exception("Slack events could not be caught up with")
             await self._clock.sleep(CATCH_UP_SECONDS)
 
@@ -82,21 +86,21 @@ class SlackEvents:
         for record in pending:
             if record.received_at <= due and record.event_id not in self._busy:
                 self._busy.add(record.event_id)
-                await self._handle(record.event_id, json.loads(record.body))
+                await self._handle(record.event_id, _body(record))
 
     async def _handle(self, event_id: str, body: Payload) -> None:
-        event = body["event"]
         self._tries[event_id] += 1
         try:
+            event = body["event"]
             await self._handlers[event["type"]](event)
         except Exception as error:  # noqa: BLE001 - the edge of a listener: record and count; the event stays in the inbox
             if not isinstance(error, NETWORK):
                 self._edge.unexpected += 1
             _log.exception("Slack event %s", event_id)
-            if self._tries[event_id] < TRIES:
+            if self._tries[event_id] < (TRIES_AWAY if _away(error) else TRIES):
                 self._busy.discard(event_id)
                 return
-            _log.error("Slack event %s is given up after %d tries", event_id, TRIES)
+            _log.error("Slack event %s is given up after %d tries", event_id, self._tries[event_id])
         await self._store.write(lambda tx: tx.inbox.done(event_id))
         self._busy.discard(event_id)
         del self._tries[event_id]
@@ -161,6 +165,22 @@ class SlackEvents:
             blocks=blocks_of(message),
             thread_ts=place.thread_ts or None,
         )
+
+
+def _body(record: SlackEventRecord) -> Payload:
+    """The event; one that can't be read holds nothing, and fails by itself without keeping back the others."""
+    try:
+        found = json.loads(record.body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _away(error: Exception) -> bool:
+    """Whether it is Slack that is away, and not this event that is refused."""
+    if isinstance(error, SlackApiError):
+        return not about_token(api_error(error))
+    return isinstance(error, NETWORK)
 
 
 async def _taken() -> None:
