@@ -13,6 +13,9 @@ LOOK_EVERY = 0.1
 ANSWER_WITHIN = 20.0
 """Seconds until an answer to a command must have come."""
 
+FOLLOWS = "The answer follows here."
+"""What the bot says first when an answer takes it a while."""
+
 Message = Mapping[str, Any]
 """A message in Slack's own JSON."""
 
@@ -59,15 +62,13 @@ class Workspace:
                 raise NotSeen(f"It did not show up in {channel} within {within:.0f} s. The newest there: {shown}")
             await self._sleep(LOOK_EVERY)
 
-    async def command(self, user: str, text: str, channel: str, *, responses: int = 1) -> Answer:
-        """Type `/mlops TEXT` in a channel, and wait for the answers to it."""
-        done = await self._post("command", user=user, channel=channel, command="/mlops", text=text)
-        return await self._answer(done, responses)
+    async def command(self, user: str, text: str, channel: str) -> Answer:
+        """Type `/mlops TEXT` in a channel, and wait for the answer to it."""
+        return await self._answer(await self._post("command", user=user, channel=channel, command="/mlops", text=text))
 
-    async def click(self, user: str, channel: str, ts: str, action: str, *, responses: int = 1) -> Answer:
-        """Press a button of a message."""
-        done = await self._post("click", user=user, channel=channel, ts=ts, action_id=action)
-        return await self._answer(done, responses)
+    async def click(self, user: str, channel: str, ts: str, action: str) -> Answer:
+        """Press a button of a message, and wait for the answer to it."""
+        return await self._answer(await self._post("click", user=user, channel=channel, ts=ts, action_id=action))
 
     async def react(self, user: str, channel: str, ts: str, name: str) -> None:
         """Add an emoji to a message."""
@@ -107,11 +108,13 @@ class Workspace:
 
     # ------------------------------------------------------------ shared
 
-    async def _answer(self, done: Message, responses: int) -> Answer:
+    async def _answer(self, done: Message) -> Answer:
         if not done.get("acknowledged"):
             return Answer((), None, str(done.get("error") or "not acknowledged"))
         path = f"interactions/{done['interaction']}"
-        came = await self._get(path, responses=str(responses), wait=str(ANSWER_WITHIN))
+        came = await self._get(path, responses="1", wait=str(ANSWER_WITHIN))
+        if len(came["responses"]) == 1 and FOLLOWS in str(came["responses"][0]):
+            came = await self._get(path, responses="2", wait=str(ANSWER_WITHIN))
         return Answer(tuple(came["responses"]), came.get("view"))
 
     async def _get(self, path: str, **parameters: str) -> Any:

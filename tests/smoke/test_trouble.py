@@ -107,7 +107,7 @@ async def test_mlflow_is_down_when_a_plan_is_wanted(bot: Bot) -> None:
         await bot.start()
         await bot.incident()
         way.before = down
-        answer = await bot.workspace.command(MIKA, f"rollback {MODEL}", CHANNEL, responses=2)
+        answer = await bot.workspace.command(MIKA, f"rollback {MODEL}", CHANNEL)
         said = str(answer.messages)
         assert "MLflow" in said or "mlflow" in said, said
         assert "Nothing was" in said, said
