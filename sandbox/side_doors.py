@@ -100,6 +100,7 @@ class SideDoors:
         call = Call(self._workspace.call_number, now, "response_url", answer, word is None, word, ms)
         self._workspace.recorded.append(call)
         self._workspace.changed("call")
+        self._workspace.note("call", call.json() | {"answer": None})
 
 
 async def _uploaded(request: Request) -> bytes:

@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from sandbox import control
 from sandbox.guard import Guard
+from sandbox.outage import Outage
 from sandbox.side_doors import SideDoors
 from sandbox.world import Sandbox
 
@@ -24,7 +25,7 @@ def build(sandbox: Sandbox) -> Starlette:
             *_page(sandbox),
             *SideDoors(sandbox).routes(),
         ],
-        middleware=[Middleware(Guard, workspace=sandbox.workspace)],
+        middleware=[Middleware(Guard, workspace=sandbox.workspace), Middleware(Outage, faults=sandbox.faults)],
     )
 
 
@@ -33,7 +34,7 @@ def _page(sandbox: Sandbox) -> list[BaseRoute]:
         return [Route("/", _no_page, methods=["GET"])]
     from sandbox.page import routes  # noqa: PLC0415 - only when it is there
 
-    return routes(sandbox.workspace, sandbox.interactions)
+    return routes(sandbox.workspace)
 
 
 async def _no_page(request: Request) -> Response:

@@ -23,15 +23,16 @@ class Sandbox:
         app_url: str | None = None,
         limits: Which = "posts",
         chance: random.Random | None = None,
+        workspace: Workspace | None = None,
     ) -> None:
-        self.clock: Clock = clock or SystemClock()
-        self.workspace = Workspace(self.clock, app)
+        self.workspace = workspace or Workspace(clock or SystemClock(), app)
+        self.clock: Clock = self.workspace.clock
         self.sockets = Sockets(self.workspace, chance or random.Random())  # noqa: S311 - which socket is no secret
         self.http = HttpTransport(app_url, lambda: self.workspace.app.signing_secret) if app_url else None
         transport: Transport = self.http or self.sockets
-        self.deliveries = Deliveries(self.workspace, transport)
-        self.interactions = Interactions(self.workspace, self.deliveries)
         self.faults = Faults(self.clock)
+        self.deliveries = Deliveries(self.workspace, transport, self.faults)
+        self.interactions = Interactions(self.workspace, self.deliveries)
         self.rates = RateLimits(self.clock, limits)
         self.api = WebApi(
             self.workspace,
@@ -46,6 +47,11 @@ class Sandbox:
     def change_app(self, **changes: object) -> None:
         """Give the app other scopes, events or commands."""
         self.workspace.app = replace(self.workspace.app, **changes)  # type: ignore[arg-type]
+
+    def lose_workspace(self, seconds: float) -> None:
+        """Cut every socket, and answer nothing for so long."""
+        self.faults.lose_workspace(seconds)
+        self.sockets.abort()
 
     async def close(self) -> None:
         """End every stream, socket, retry and held answer."""

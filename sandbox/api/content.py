@@ -25,6 +25,7 @@ def content(ask: Ask, purpose: Purpose) -> Json:
     blocks = arguments.structure("blocks")
     if blocks is not None:
         checked_blocks(blocks)
+        refuse(_file_faults(ask, blocks), "invalid_blocks")
         made["blocks"] = blocks
         if markdown_length(blocks) > MARKDOWN_TOGETHER:
             raise Refused("msg_blocks_too_long" if purpose == "post" else _too_long(purpose))
@@ -48,6 +49,17 @@ def checked_blocks(blocks: object) -> None:
     if not isinstance(blocks, list):
         raise Refused("invalid_blocks_format")
     refuse(block_faults(blocks, "message", "/blocks"), "invalid_blocks")
+
+
+def _file_faults(ask: Ask, blocks: list[Json]) -> list[Fault]:
+    """An image may show a file only once it is processed, and while it is there."""
+    faults: list[Fault] = []
+    for number, block in enumerate(blocks):
+        shown = block.get("slack_file") if block.get("type") == "image" else None
+        file = ask.workspace.files.get(str(shown.get("id"))) if isinstance(shown, dict) and shown.get("id") else None
+        if isinstance(shown, dict) and shown.get("id") and not (file and file.processed and not file.deleted):
+            faults.append(Fault(f"/blocks/{number}/slack_file", "invalid slack file"))
+    return faults
 
 
 def refuse(faults: list[Fault], code: str) -> None:

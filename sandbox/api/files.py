@@ -28,7 +28,7 @@ def get_upload_url(ask: Ask) -> Json:
 
 
 def complete_upload(ask: Ask) -> Json:
-    """files.completeUploadExternal. Without a channel the file stays the app's own."""
+    """files.completeUploadExternal. It answers before it is known what the files are, and before they are shared."""
     given = ask.arguments.structure("files")
     if not isinstance(given, list) or not given or not all(isinstance(one, dict) for one in given):
         raise Refused("invalid_arguments", ["[ERROR] must be an array of objects [json-pointer:/files]"])
@@ -48,7 +48,10 @@ def complete_upload(ask: Ask) -> Json:
         thread_ts = ""
     for file, one in zip(found, given, strict=True):
         file.title = str(one.get("title") or file.name)
-    files.complete(ask.workspace, found, channels, content, thread_ts, ask.number)
+    files.complete(ask.workspace, found)
+    ask.later.after(
+        files.PROCESSING, lambda: files.process(ask.workspace, found, channels, content, thread_ts, ask.number)
+    )
     return {"files": [file.json(ask.workspace.address) for file in found]}
 
 

@@ -78,7 +78,7 @@ class WebApi:
             return await self._faulty(request, method, fault)
         answered = self._answer(method, arguments, request, number)
         error = "lost_answer" if fault else answered.body.get("error")
-        self._record(number, method, arguments, error, begun)
+        self._record(number, method, arguments, error, begun, answered.body)
         return await self._cut(request) if fault else self._response(method, answered)
 
     def _answer(self, method: str, arguments: Arguments, request: Request, number: int) -> Answered:
@@ -169,12 +169,21 @@ class WebApi:
         await request.receive()
         return Response()
 
-    def _record(self, number: int, method: str, arguments: Arguments, error: str | None, begun: float) -> None:
+    def _record(
+        self,
+        number: int,
+        method: str,
+        arguments: Arguments,
+        error: str | None,
+        begun: float,
+        answer: Json | None = None,
+    ) -> None:
         ms = (time.perf_counter() - begun) * 1000
         at = self._workspace.clock.now()
         call = Call(number, at, method, arguments.shown(), error is None, error, ms)
         self._workspace.recorded.append(call)
         self._workspace.changed("call")
+        self._workspace.note("call", call.json() | {"answer": answer})
 
 
 def _called(handler: Handler, ask: Ask, method: str, reference: Reference) -> Json:

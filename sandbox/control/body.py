@@ -33,6 +33,7 @@ class Body:
             raise Impossible("invalid_json", "The body is not JSON.") from None
         if not isinstance(found, dict):
             raise Impossible("invalid_json", "The body must be a JSON object.")
+        request.state.fields = found
         return cls(found)
 
     def text(self, name: str) -> str:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.api import FaultKind, Which
-from sandbox.api.faults import KINDS
+from sandbox.api.faults import KINDS, WHOLE
 from sandbox.clock import DrivenClock, SystemClock
 from sandbox.control.body import Body, Endpoint
 from sandbox.interactions import Impossible
@@ -24,7 +24,7 @@ class Breaks:
 
     def endpoints(self) -> dict[str, Endpoint]:
         """By the last part of the path."""
-        return {
+        endpoints: dict[str, Endpoint] = {
             "fault": self.fault,
             "limits": self.limits,
             "token": self.token,
@@ -35,26 +35,47 @@ class Breaks:
             "redeliver": self.redeliver,
             "clock": self.clock,
         }
+        return {what: self._noted(what, endpoint) for what, endpoint in endpoints.items()}
+
+    def _noted(self, what: str, endpoint: Endpoint) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            response = await endpoint(request)
+            self._sandbox.workspace.note("fault", {"what": what, "given": request.state.fields})
+            return response
+
+        return answer
 
     async def fault(self, request: Request) -> Response:
         body = await Body.of(request)
         kind = body.text("kind")
         if kind == "clear":
             self._sandbox.faults.clear()
+            self._sandbox.workspace.changed("trouble")
             return _done()
-        if kind not in KINDS:
-            raise Impossible(
-                "unknown_fault", f"There is no fault {kind!r}; there are: {', '.join(sorted(KINDS))}, clear."
-            )
-        count = body.number("count")
+        if kind not in KINDS | WHOLE:
+            known = ", ".join(sorted(KINDS | WHOLE))
+            raise Impossible("unknown_fault", f"There is no fault {kind!r}; there are: {known}, clear.")
+        given = body.number("count")
+        count = None if given is None else int(given)
+        if kind in WHOLE:
+            return self._whole(kind, _seconds(body), count)
         self._sandbox.faults.add(
             cast(FaultKind, kind),
             method=body.text_or("method", "*"),
-            count=None if count is None else int(count),
+            count=count,
             seconds=body.number("seconds"),
             retry_after=int(body.number("retry_after") or 1),
             error=body.text_or("error", "internal_error"),
         )
+        self._sandbox.workspace.changed("trouble")
+        return _done()
+
+    def _whole(self, kind: str, seconds: float, count: int | None) -> Response:
+        if kind == "slow_ack":
+            self._sandbox.faults.slow_ack(seconds, count)
+        else:
+            self._sandbox.lose_workspace(seconds)
+        self._sandbox.workspace.changed("trouble")
         return _done()
 
     async def limits(self, request: Request) -> Response:
@@ -68,6 +89,7 @@ class Breaks:
 
     async def token(self, request: Request) -> Response:
         self._sandbox.api.revoked = (await Body.of(request)).flag("revoke", default=True)
+        self._sandbox.workspace.changed("trouble")
         return _done()
 
     async def scopes(self, request: Request) -> Response:
@@ -133,6 +155,13 @@ class Breaks:
         if found is None:
             raise Impossible("unknown_channel", f"There is no channel {name!r} here.")
         return found
+
+
+def _seconds(body: Body) -> float:
+    seconds = body.number("seconds")
+    if seconds is None or not 0 <= seconds <= FARTHEST_JUMP:
+        raise Impossible("invalid_field", "'seconds' must be a number of seconds, at most a year.")
+    return seconds
 
 
 def _done() -> Response:

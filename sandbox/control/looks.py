@@ -36,6 +36,7 @@ class Looks:
             "canvases": self.canvases,
             "interactions/{id}": self.interaction,
             "stream": self.stream,
+            "trouble": self.trouble,
         }
 
     async def state(self, request: Request) -> Response:
@@ -98,6 +99,11 @@ class Looks:
     async def canvases(self, request: Request) -> Response:
         del request
         return JSONResponse({"canvases": [canvas.json() for canvas in self._workspace.canvases.values()]})
+
+    async def trouble(self, request: Request) -> Response:
+        """What goes wrong at the moment, on purpose."""
+        del request
+        return JSONResponse({"faults": self._sandbox.faults.shown(), "revoked": self._sandbox.api.revoked})
 
     async def interaction(self, request: Request) -> Response:
         """Wait until the app has answered so often, opened a view, or the time is over."""

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from sandbox.clock import within
 from sandbox.delivery.transport import Ack, Kind, NotDelivered, Retry, Transport
@@ -31,11 +32,29 @@ class Attempts:
     """Set when there will be no further attempt."""
 
 
+class Weather(Protocol):
+    """What stands between Slack and the app on a bad day."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether nothing gets through."""
+        ...
+
+    async def until_back(self) -> None:
+        """Wait until something does."""
+        ...
+
+    def ack_delay(self) -> float:
+        """How much later the next acknowledgement arrives."""
+        ...
+
+
 class Deliveries:
     """Builds envelopes for what the app has subscribed to, and sees to it that they arrive."""
 
-    def __init__(self, workspace: Workspace, transport: Transport) -> None:
+    def __init__(self, workspace: Workspace, transport: Transport, weather: Weather) -> None:
         self.transport = transport
+        self.weather = weather
         self.sent: OrderedDict[str, Attempts] = OrderedDict()
         """Every event by its id, the newest ones kept."""
         self._workspace = workspace
@@ -66,9 +85,7 @@ class Deliveries:
         attempts = self.sent[next(reversed(self.sent)) if event_id == "last" and self.sent else event_id]
         retry = Retry(1, self.transport.timeout_reason)
         try:
-            await within(
-                self._workspace.clock, DEADLINE, self.transport.deliver("events_api", attempts.envelope, retry)
-            )
+            await self._attempt("events_api", attempts.envelope, retry)
         except (NotDelivered, TimeoutError):
             return False
         return True
@@ -87,7 +104,7 @@ class Deliveries:
 
     async def ask(self, kind: Kind, payload: Json) -> Ack:
         """One attempt within the deadline. Raises NotDelivered or TimeoutError."""
-        return await within(self._workspace.clock, DEADLINE, self.transport.deliver(kind, payload, Retry()))
+        return await self._attempt(kind, payload, Retry())
 
     async def close(self) -> None:
         """Give up on everything that is under way."""
@@ -107,9 +124,10 @@ class Deliveries:
         try:
             for number, pause in enumerate((0.0, *RETRY_AFTER)):
                 await clock.sleep(pause)
+                await self.weather.until_back()
                 retry = Retry(number, attempts.reasons[-1] if attempts.reasons else "")
                 try:
-                    await within(clock, DEADLINE, transport.deliver("events_api", attempts.envelope, retry))
+                    await self._attempt("events_api", attempts.envelope, retry)
                 except TimeoutError:
                     attempts.reasons.append(transport.timeout_reason)
                 except NotDelivered as error:
@@ -123,6 +141,34 @@ class Deliveries:
         finally:
             attempts.ended.set()
             _tell(attempts.first, outcome=attempts.acknowledged)
+
+    async def _attempt(self, kind: Kind, payload: Json, retry: Retry) -> Ack:
+        """Hand it over, once, and wait for the acknowledgement as long as Slack waits."""
+        workspace = self._workspace
+        if self.weather.lost:
+            raise NotDelivered("connection_failed")
+        facts: Json = {"type": kind, "payload": payload, "attempt": retry.attempt, "reason": retry.reason}
+        number = workspace.note("delivery", facts)
+        failed: str | None = "cancelled"
+        payload_back: Json | None = None
+        try:
+            ack = await within(workspace.clock, DEADLINE, self._delivered(kind, payload, retry))
+            failed, payload_back = None, ack.payload
+            return ack
+        except TimeoutError:
+            failed = self.transport.timeout_reason
+            raise
+        except NotDelivered as error:
+            failed = error.reason
+            raise
+        finally:
+            workspace.note("ack", {"of": number, "failed": failed, "payload": payload_back})
+
+    async def _delivered(self, kind: Kind, payload: Json, retry: Retry) -> Ack:
+        ack = await self.transport.deliver(kind, payload, retry)
+        if late := self.weather.ack_delay():
+            await self._workspace.clock.sleep(late)
+        return ack
 
     def _wanted(self, channel_id: str, event: Json) -> bool:
         app = self._workspace.app

@@ -34,7 +34,7 @@ class Missing(Exception):
 _Fragment = Callable[[Request, Reader], Markup | None]
 
 
-def routes(workspace: Workspace, _interactions: object = None) -> list[BaseRoute]:
+def routes(workspace: Workspace, *, replaying: bool = False) -> list[BaseRoute]:
     """Everything that the page serves. What a person does goes to the control API, not through here."""
 
     def fragment(path: str, draw: _Fragment) -> Route:
@@ -48,7 +48,7 @@ def routes(workspace: Workspace, _interactions: object = None) -> list[BaseRoute
         return Route(path, answer)
 
     async def index(request: Request) -> Response:
-        return _index(workspace, request)
+        return _index(workspace, request, replaying=replaying)
 
     async def file(request: Request) -> Response:
         return _file(workspace, request)
@@ -75,7 +75,7 @@ def routes(workspace: Workspace, _interactions: object = None) -> list[BaseRoute
 # ---------------------------------------------------------------- whole pages
 
 
-def _index(workspace: Workspace, request: Request) -> Response:
+def _index(workspace: Workspace, request: Request, *, replaying: bool) -> Response:
     try:
         reader = _reader(workspace, request)
         at_home = "home" in request.query_params
@@ -93,6 +93,7 @@ def _index(workspace: Workspace, request: Request) -> Response:
         "bot": workspace.app.user_id, "direct": workspace.direct(reader.person.id).id,
         "botName": workspace.members[workspace.app.user_id].name,
         "shortcuts": [{"id": s.callback_id, "name": s.name} for s in workspace.app.shortcuts if s.type == "message"],
+        "replay": replaying,
     }  # fmt: skip
     title = f"{channel.name or 'App'} · {workspace.team.name}"
     return Page(shell.workspace_page(title, state, panes.sidebar_html(reader, here), main, side, modals_html(reader)))

@@ -1,4 +1,4 @@
-"""A file is announced, its bytes come, and only then it is completed and shared."""
+"""A file is announced, its bytes come, it is completed; a little later it is processed, and only then shared."""
 
 import mimetypes
 from collections.abc import Sequence
@@ -8,6 +8,8 @@ from sandbox.workspace.holdings import File
 from sandbox.workspace.state import Workspace
 from sandbox.workspace.values import Channel, Json
 
+PROCESSING = 0.5
+"""Seconds until it is known what a completed file is."""
 UNKNOWN = "application/octet-stream"
 
 
@@ -20,18 +22,29 @@ def announce(workspace: Workspace, name: str, length: int, owner: str, alt_text:
     return file
 
 
-def complete(
-    workspace: Workspace, files: Sequence[File], channels: Sequence[Channel], content: Json, thread_ts: str, call: int
-) -> None:
-    """The files exist now; in each channel one message shows all of them."""
+def complete(workspace: Workspace, files: Sequence[File]) -> None:
+    """The files exist now; nobody knows yet what they are."""
     for file in files:
         file.done = True
-        _tell(workspace, "", "file_created", file)
-    for channel in channels:
-        _share(workspace, files, channel, content, thread_ts, call)
-    for file in files:
         workspace.changed("file")
-        _tell(workspace, file.channels[0] if file.channels else "", "file_shared" if channels else "file_change", file)
+        _tell(workspace, "", "file_created", file)
+
+
+def process(
+    workspace: Workspace, files: Sequence[File], channels: Sequence[Channel], content: Json, thread_ts: str, call: int
+) -> None:
+    """It is known now what they are; in each channel where the app still may write, one message shows all of them."""
+    kept = [file for file in files if not file.deleted]
+    for file in kept:
+        file.processed = True
+    open_ones = [c for c in channels if not c.archived and workspace.app.user_id in c.members]
+    for channel in open_ones if kept else ():
+        known = thread_ts if thread_ts in channel.messages else ""
+        _share(workspace, kept, channel, content, known, call)
+    for file in kept:
+        workspace.changed("file")
+        where = file.channels[0] if file.channels else ""
+        _tell(workspace, where, "file_shared" if where else "file_change", file)
 
 
 def delete(workspace: Workspace, file: File) -> None:
@@ -65,6 +78,7 @@ def _share(
     for file in files:
         file.shares.setdefault(kind, {}).setdefault(channel.id, []).append(share)
     message.body["files"] = [file.json(workspace.address) for file in files]
+    workspace.changed("message", channel.id, message.ts)
 
 
 def _tell(workspace: Workspace, channel_id: str, kind: str, file: File) -> None:

@@ -8,7 +8,7 @@ from sandbox.workspace.values import Json
 
 @dataclass(slots=True)
 class File:
-    """A file; without `done` its upload isn't completed and nobody sees it."""
+    """A file; without `done` its upload isn't completed and nobody sees it, and what it is shows once `processed`."""
 
     id: str
     name: str
@@ -21,12 +21,14 @@ class File:
     channels: list[str] = field(default_factory=list)
     shares: Json = field(default_factory=dict)
     done: bool = False
+    processed: bool = False
     deleted: bool = False
     alt_text: str = ""
 
     def json(self, url: str) -> Json:
         """As `files.info` shows it; `url` is the address of this server."""
         kind = self.name.rpartition(".")[2].lower() if "." in self.name else "text"
+        kind = kind if self.processed else ""
         private = [channel for channel in self.channels if not channel.startswith("C")]
         return {
             "id": self.id,
@@ -34,12 +36,12 @@ class File:
             "timestamp": self.created,
             "name": self.name,
             "title": self.title,
-            "mimetype": self.mimetype,
+            "mimetype": self.mimetype if self.processed else "",
             "filetype": kind,
             "pretty_type": kind.upper(),
             "user": self.owner,
             "editable": False,
-            "size": len(self.data or b""),
+            "size": len(self.data or b"") if self.processed else 0,
             "mode": "hosted",
             "is_external": False,
             "is_public": bool(self.channels) and not private,

@@ -1,6 +1,7 @@
-"""Messages that are to be posted later are posted when the clock says so."""
+"""What is to happen later happens when the clock says so: messages are posted, files are processed."""
 
 import asyncio
+from collections.abc import Callable
 
 from sandbox.workspace import messages
 from sandbox.workspace.state import Workspace
@@ -8,11 +9,12 @@ from sandbox.workspace.values import Scheduled
 
 
 class Later:
-    """One task for each of them."""
+    """One task for each thing."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._others: set[asyncio.Task[None]] = set()
 
     def add(self, scheduled: Scheduled) -> None:
         """Post this when its time has come."""
@@ -24,11 +26,22 @@ class Later:
         del self._workspace.scheduled[scheduled_id]
         self._tasks.pop(scheduled_id).cancel()
 
+    def after(self, seconds: float, work: Callable[[], None]) -> None:
+        """Do something when so much time has passed."""
+        task = asyncio.create_task(self._wait(seconds, work))
+        self._others.add(task)
+        task.add_done_callback(self._others.discard)
+
     async def close(self) -> None:
-        """Post nothing any more."""
-        for task in self._tasks.values():
+        """Nothing happens any more."""
+        tasks = [*self._tasks.values(), *self._others]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait(self, seconds: float, work: Callable[[], None]) -> None:
+        await self._workspace.clock.sleep(seconds)
+        work()
 
     async def _post(self, scheduled: Scheduled) -> None:
         workspace = self._workspace

@@ -22,6 +22,10 @@ Listener = Callable[[str, Json], None]
 """Told of everything that the app may have subscribed to: the channel (or nothing) and the inner event."""
 
 
+NoteTaker = Callable[[int, str, Json], None]
+"""Told of what is done: the note's number, its kind (`call`, `act`, `delivery` …), and the facts."""
+
+
 class Workspace:
     """Everything in one place, in memory. What reads gives Slack's JSON; what changes stands in the modules beside."""
 
@@ -49,6 +53,9 @@ class Workspace:
         self.sockets: Callable[[], int] = int
         """How many sockets the app has open; set by whoever holds them."""
         self._listeners: list[Listener] = []
+        self._takers: list[NoteTaker] = []
+        self._watchers: list[Callable[[Change], None]] = []
+        self._noted = 0
         self._readers: set[asyncio.Queue[Change | None]] = set()
         self._last_ts = (0, 0)
         self._made = 0
@@ -205,9 +212,23 @@ class Workspace:
         for listener in self._listeners:
             listener(channel_id, event)
 
+    def note(self, kind: str, facts: Json) -> int:
+        """Something that was done, for whoever keeps a record. Returns the note's number, to refer to it."""
+        self._noted += 1
+        for taker in self._takers:
+            taker(self._noted, kind, facts)
+        return self._noted
+
+    def attend(self, taker: NoteTaker, watcher: Callable[[Change], None]) -> None:
+        """Be told of every note and every change at once, in the order in which they happen."""
+        self._takers.append(taker)
+        self._watchers.append(watcher)
+
     def changed(self, what: str, channel: str = "", ts: str = "", user: str = "") -> None:
         """Something that a page may want to show anew."""
         change = Change(what, channel, ts, user)
+        for watcher in self._watchers:
+            watcher(change)
         for queue in list(self._readers):
             try:
                 queue.put_nowait(change)

@@ -211,7 +211,8 @@ class Change:
     """Something that a page may want to show anew."""
 
     what: str
-    """`message`, `view`, `home`, `channel`, `file`, `person`, `connection` or `call`."""
+    """`message`, `view`, `home`, `channel`, `file`, `person`, `connection`, `call`, `trouble`; in a recording also
+    `replay` (another step is shown) and `everything`."""
     channel: str = ""
     ts: str = ""
     user: str = ""

@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from sandbox.clock import DrivenClock
 from sandbox.server import serving
 from sandbox.site import build
+from sandbox.workspace.files import PROCESSING
 from sandbox.workspace.seed import APP
 from sandbox.world import Sandbox
 
@@ -132,6 +133,13 @@ async def error_of(call: Any) -> str:
     with pytest.raises(SlackApiError) as caught:
         await call
     return str(caught.value.response["error"])
+
+
+async def processed(world: World) -> None:
+    """Let the time pass that Slack takes to see what completed files are."""
+    world.clock.jump(PROCESSING)
+    kept = world.sandbox.workspace.files
+    await until(world, lambda: all(file.processed for file in kept.values() if file.done))
 
 
 async def until(world: World, true: Callable[[], bool]) -> None:

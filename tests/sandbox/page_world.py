@@ -111,6 +111,7 @@ class World:
             data,
             channels=[self.incidents.id],
             done=True,
+            processed=True,
         )
         self.workspace.files[made.id] = made
         found = self.workspace.file(made.id)

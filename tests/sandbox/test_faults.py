@@ -10,6 +10,7 @@ from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetry
 
 from sandbox.workspace.seed import APP
 
+from .bolt import listeners
 from .conftest import INCIDENTS, LEADS, MIKA, World, a_world, error_of
 
 AUTH = {"Authorization": f"Bearer {APP.bot_token}"}
@@ -172,3 +173,101 @@ async def test_the_limits_can_be_switched(direct: World, which: str, limited: bo
     assert codes == ({200, 429} if limited else {200})
     wrong = await direct.http.post("/sandbox/limits", json={"which": "some"})
     assert wrong.json()["error"] == "invalid_field"
+
+
+# ------------------------------------------------------------ late acknowledgements, and no Slack at all
+
+
+async def test_an_acknowledgement_that_comes_late_is_an_error_for_the_person(world: World) -> None:
+    app = world.new_app()
+    told = listeners(app)
+    await world.connect(app)
+    await world.act("fault", kind="slow_ack", seconds=5, count=1)
+    typed = asyncio.create_task(world.act("command", user="mika", channel="ml-incidents", command="/mlops", text="hi"))
+    await told.until(1)
+    await world.clock.until_asleep(5)
+    world.clock.jump(3)
+    outcome = await typed
+    assert not outcome["acknowledged"]
+    assert "operation_timeout" in outcome["error"]
+    again = await world.act("command", user="mika", channel="ml-incidents", command="/mlops", text="hi")
+    assert again["acknowledged"], "one late acknowledgement was asked for"
+
+
+async def test_an_event_whose_acknowledgement_is_late_comes_again(world: World) -> None:
+    app = world.new_app()
+    told = listeners(app)
+    await world.connect(app)
+    await world.act("fault", kind="slow_ack", seconds=5, count=1)
+    asked = asyncio.create_task(world.act("message", user="mika", channel="ml-incidents", text="hello"))
+    await told.until(1)
+    await world.clock.until_asleep(5)
+    world.clock.jump(3)
+    await told.until(2)
+    await asked
+    first, second = told.of("message")
+    assert first["event_id"] == second["event_id"]
+    sent = world.sandbox.deliveries.sent[first["event_id"]]
+    await sent.ended.wait()
+    assert (sent.reasons, sent.acknowledged) == (["timeout"], True)
+
+
+async def test_ten_minutes_without_slack(world: World) -> None:
+    """Sockets are cut and refused, calls have no answer, people can do nothing; what happened before arrives after."""
+    world.slack.retry_handlers.clear()
+    app = world.new_app()
+    told = listeners(app)
+    await world.act("message", user="mika", channel="ml-incidents", text="said before, with no socket open")
+    handler = await world.connect(app)
+    ticket = world.sandbox.sockets.ticket_url()
+    await world.act("fault", kind="lose_workspace", seconds=600)
+    assert world.sandbox.workspace.sockets() == 0
+    assert world.slack.session is not None
+    for call in (world.slack.auth_test, lambda: post(world), lambda: world.slack.session.ws_connect(ticket)):
+        with pytest.raises(aiohttp.ClientError):
+            await call()
+    assert world.sandbox.workspace.calls() == world.sandbox.workspace.calls("apps.connections.open")
+    answer = await world.http.post("/sandbox/message", json={"user": "mika", "channel": "ml-incidents", "text": "?"})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "workspace_lost"
+    assert (await world.get("trouble"))["faults"] == [{"kind": "lose_workspace", "seconds": 600.0}]
+    await handler.close_async()
+    world.clock.jump(599)
+    assert (await world.get("trouble"))["faults"][0]["seconds"] == 1.0
+    world.clock.jump(1)
+    assert (await world.get("trouble"))["faults"] == []
+    await world.connect(app)
+    await world.clock.until_asleep(299)  # the attempt of that moment found no socket
+    world.clock.jump(300)
+    assert (await told.until(1))[0]["event"]["text"] == "said before, with no socket open"
+
+
+async def test_a_lost_workspace_can_be_given_back_at_once(world: World) -> None:
+    await world.act("fault", kind="lose_workspace", seconds=600)
+    waiting = asyncio.create_task(world.sandbox.faults.until_back())
+    await world.act("fault", kind="clear")
+    await waiting
+    await world.slack.auth_test()
+
+
+@pytest.mark.parametrize("seconds", [None, -1, "ten", 1e12])
+@pytest.mark.parametrize("kind", ["slow_ack", "lose_workspace"])
+async def test_how_long_must_be_said(direct: World, kind: str, seconds: object) -> None:
+    answer = await direct.http.post("/sandbox/fault", json={"kind": kind, "seconds": seconds})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_field")
+    assert (await direct.get("trouble"))["faults"] == []
+
+
+async def test_what_is_on_can_be_seen(direct: World) -> None:
+    await direct.act("fault", kind="slack_error", error="fatal_error", method="chat.*", count=2, seconds=60)
+    await direct.act("fault", kind="slow_ack", seconds=4)
+    await direct.act("token", revoke=True)
+    assert await direct.get("trouble") == {
+        "faults": [
+            {"kind": "slack_error", "method": "chat.*", "left": 2, "seconds": 60.0, "error": "fatal_error"},
+            {"kind": "slow_ack", "seconds": 4.0, "left": None},
+        ],
+        "revoked": True,
+    }
+    await direct.act("fault", kind="clear")
+    assert (await direct.get("trouble"))["faults"] == []

@@ -5,9 +5,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from slack_sdk.errors import SlackApiError
 
 from .bolt import CARD, HOME, Told, listeners
-from .conftest import BOT, DANA, INCIDENTS, MIKA, World, a_world, error_of, until
+from .conftest import BOT, DANA, INCIDENTS, MIKA, World, a_world, error_of, processed, until
 from .listening import listening
 
 
@@ -324,6 +325,7 @@ async def test_a_file_goes_up_and_comes_down_again(world: World) -> None:
     answer = await world.slack.files_upload_v2(
         filename="INC-1.md", content=content, channel=INCIDENTS, initial_comment="The timeline"
     )
+    await processed(world)
     shown = world.messages()[0]
     assert (shown["text"], shown["files"][0]["name"]) == ("The timeline", "INC-1.md")
     listed = (await world.get("files"))["files"]
@@ -341,9 +343,36 @@ async def test_a_file_goes_up_and_comes_down_again(world: World) -> None:
 async def test_files_go_into_threads_and_not_where_the_app_is_no_member(world: World) -> None:
     ts = (await world.slack.chat_postMessage(channel=INCIDENTS, text="card"))["ts"]
     await world.slack.files_upload_v2(filename="a.txt", content="a", channel=INCIDENTS, thread_ts=ts)
+    await processed(world)
     assert world.messages()[1]["thread_ts"] == ts
     refused = world.slack.files_upload_v2(filename="a.txt", content="a", channel="C0GENERAL0")
     assert await error_of(refused) == "not_in_channel"
+
+
+async def test_what_a_file_is_shows_only_once_it_is_processed(world: World) -> None:
+    block = {"type": "image", "alt_text": "a chart"}
+    done = await world.slack.files_upload_v2(filename="chart.png", content=b"png", channel=INCIDENTS)
+    file_id = done["file"]["id"]
+    early = (await world.slack.files_info(file=file_id))["file"]
+    assert (early["mimetype"], early["size"], early["shares"], early["channels"]) == ("", 0, {}, [])
+    assert world.messages() == [], "it is shared when it is processed"
+    picture = [block | {"slack_file": {"id": file_id}}]
+    with pytest.raises(SlackApiError) as caught:
+        await world.slack.chat_postMessage(channel=INCIDENTS, text="a", blocks=picture)
+    assert caught.value.response["errors"] == ["invalid slack file [json-pointer:/blocks/0/slack_file]"]
+    await processed(world)
+    late = (await world.slack.files_info(file=file_id))["file"]
+    assert (late["mimetype"], late["size"], late["channels"]) == ("image/png", 3, [INCIDENTS])
+    assert late["shares"]["public"][INCIDENTS][0]["ts"] == world.messages()[0]["ts"]
+    await world.slack.chat_postMessage(channel=INCIDENTS, text="a", blocks=picture)
+
+
+async def test_a_file_is_not_shared_where_the_app_was_thrown_out_meanwhile(world: World) -> None:
+    await world.slack.files_upload_v2(filename="a.txt", content="a", channel=INCIDENTS)
+    await world.act("membership", channel=INCIDENTS, user="mlops", member=False)
+    await processed(world)
+    assert not [message for message in world.messages() if message.get("files")]
+    assert (await world.get("files"))["files"][0]["channels"] == []
 
 
 async def test_a_file_without_bytes_is_not_there(world: World) -> None:

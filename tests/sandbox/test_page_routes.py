@@ -20,7 +20,7 @@ def world() -> World:
 
 @pytest.fixture
 async def web(world: World) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Starlette(routes=routes(world.workspace, None)))
+    transport = httpx.ASGITransport(Starlette(routes=routes(world.workspace)))
     async with httpx.AsyncClient(transport=transport, base_url="http://page.test") as client:
         yield client
 
