@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.site import build
@@ -27,9 +28,9 @@ class _Http(H11Protocol):
 class Server(uvicorn.Server):
     """Leaves signals to whoever runs it, and ends what would keep connections open."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, site: ASGIApp | None = None) -> None:
         config = uvicorn.Config(
-            build(sandbox),
+            site or build(sandbox),
             http=_Http,
             ws="websockets-sansio",
             ws_ping_interval=None,
@@ -101,11 +102,13 @@ def address_of(listener: socket.socket, host: str) -> str:
 
 
 @asynccontextmanager
-async def serving(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
+async def serving(
+    sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0, site: ASGIApp | None = None
+) -> AsyncIterator[str]:
     """Serve from the start to the end of a block; yields the address."""
     listener = bound(host, port)
     sandbox.workspace.address = address_of(listener, host)
-    server = Server(sandbox)
+    server = Server(sandbox, site)
     task = asyncio.create_task(server.serve([listener]))
     try:
         ready = asyncio.ensure_future(server.ready.wait())
