@@ -39,6 +39,21 @@ class Modals:
             if all(is_empty(state) for state in view.state.get(block["block_id"], {}).values())
         ]
 
+    def addresses(self, view: View) -> list[Json]:
+        """Where the app may answer: in the conversation that was chosen in an element with `response_url_enabled`."""
+        return [
+            {
+                "block_id": block["block_id"],
+                "action_id": element["action_id"],
+                "channel_id": channel,
+                "response_url": self._exchanges.response_url(self._exchanges.begin(view.user, channel)),
+            }
+            for block in view.body["blocks"]
+            for element in views.elements_of(block)
+            if element.get("response_url_enabled")
+            if (channel := _chosen(view, block["block_id"], element["action_id"])) in self._workspace.conversations
+        ]
+
     def answered(self, view: View, ack: Json | None) -> str | None:
         """Do what the acknowledgement of a submission says. Returns what the person sees when it makes no sense."""
         match (ack or {}).get("response_action"):
@@ -70,3 +85,9 @@ class Modals:
         else:
             views.open_modal(self._workspace, view.user, content)
         return None
+
+
+def _chosen(view: View, block_id: str, action_id: str) -> str:
+    """The conversation or channel that was chosen in a select, or nothing."""
+    state = view.state.get(block_id, {}).get(action_id, {})
+    return str(state.get("selected_conversation") or state.get("selected_channel") or "")

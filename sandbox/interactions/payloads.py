@@ -1,5 +1,7 @@
 """What Slack tells the app about an interaction, key by key."""
 
+from collections.abc import Sequence
+
 from sandbox.interactions.exchanges import Exchange
 from sandbox.workspace.state import Workspace
 from sandbox.workspace.values import Channel, Json, Message, View
@@ -86,12 +88,12 @@ def message_shortcut(
     }
 
 
-def submission(workspace: Workspace, exchange: Exchange, view: View) -> Json:
+def submission(workspace: Workspace, exchange: Exchange, view: View, response_urls: Sequence[Json]) -> Json:
     """A modal was submitted."""
     return _common(workspace, exchange, "view_submission") | {
         "trigger_id": exchange.trigger_id,
         "view": view.json(),
-        "response_urls": [],
+        "response_urls": list(response_urls),
     }
 
 

@@ -168,7 +168,7 @@ class Interactions:
         if missing:
             errors = dict.fromkeys(missing, REQUIRED)
             return Outcome(exchange.id, False, 0.0, {"response_action": "errors", "errors": errors}, REQUIRED)
-        payload = payloads.submission(self.workspace, exchange, view)
+        payload = payloads.submission(self.workspace, exchange, view, self._modals.addresses(view))
         outcome = await self._ask("interactive", payload, exchange, "We had some trouble connecting. Try again?")
         fault = self._modals.answered(view, outcome.ack) if outcome.acknowledged else None
         exchange.view = self._modals.top(person.id)
