@@ -29,6 +29,8 @@ class Heartbeat(Fence):
         self._replica = replica
         self._take_over = take_over
         self._task: asyncio.Task[None] | None = None
+        self._last = self._steady_since = clock.now() - LEASE
+        """Our newest beat; and since when no lease of ours has run out."""
         self._owing: set[str] = set()
         """Dead replicas that we have taken over and whose work is not continued yet."""
         self.lost = asyncio.Event()
@@ -42,6 +44,7 @@ class Heartbeat(Fence):
             tx.replicas.beat(self._replica, LEASE)
 
         await self._store.write(join)
+        self._last = self._clock.now()
         self._task = asyncio.create_task(self._beat(), name="heartbeat")
 
     async def stop(self) -> None:
@@ -82,7 +85,8 @@ class Heartbeat(Fence):
         """One beat, and one look at the others."""
         if not await self._keep():
             return
-        self._owing.update(await self._store.write(lambda tx: tx.replicas.take_over(self._replica)))
+        if self._clock.now() - self._steady_since >= LEASE:
+            self._owing.update(await self._store.write(lambda tx: tx.replicas.take_over(self._replica)))
         for dead in sorted(self._owing):
             try:
                 count = await self._take_over(dead)
@@ -93,8 +97,15 @@ class Heartbeat(Fence):
             _log.warning("replica %s is silent: continuing %d of its operations", dead, count)
 
     async def _keep(self) -> bool:
-        """Prolong the lease, or find out that it is lost."""
+        """Prolong the lease, or find out that it is lost.
+
+        When ours had run out, the others' may have for the same reason (the database was away, the machine slept): they
+        get the time of a lease to be heard again before anybody is taken for dead.
+        """
         if await self._store.write(lambda tx: tx.replicas.beat(self._replica, LEASE)):
+            before, self._last = self._last, self._clock.now()
+            if self._last - before >= LEASE:
+                self._steady_since = self._last
             return True
         self.lost.set()
         return False

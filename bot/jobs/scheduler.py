@@ -15,6 +15,7 @@ from typing import Any
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
+from bot.domain.errors import BotError
 from bot.jobs.schedule import Schedule, owed
 from bot.ports.clock import Clock
 from bot.ports.store import JobRecord, Store, Transaction
@@ -148,6 +149,8 @@ class Jobs:
                 work.result()
             else:
                 _log.error("job %s took longer than %s and is ended", job.name, LONGEST_RUN)
+        except BotError as error:  # in words already; while the database is away, each second
+            _log.error("job %s failed: %s", job.name, error)
         except Exception:  # noqa: BLE001 - a job that fails goes on at its next ring
             _log.exception("job %s failed", job.name)
         finally:

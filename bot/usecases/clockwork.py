@@ -37,8 +37,8 @@ class Clockwork:
         """Do what is due: escalations, reminders, expiries. A timer and what it causes are one commit."""
         try:
             done = await self._store.write(self._ring_due)
-        except Exception:  # noqa: BLE001 - one timer that can't be rung must not silence the others
-            _log.exception("timers that are due together could not be rung; they are rung one by one")
+        except Exception as error:  # noqa: BLE001 - one timer that can't be rung must not silence the others
+            _log.warning("timers that are due together could not be rung, so they are rung one by one: %s", error)
             done = await self._one_by_one()
         if done:
             self._nudge()

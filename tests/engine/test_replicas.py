@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -62,6 +62,18 @@ async def pair(store: SqlStore, other_store: SqlStore, clock: Deaf) -> AsyncIter
         await replica.heart.stop()
 
 
+@contextlib.contextmanager
+def unheard(replica: Replica) -> Iterator[None]:
+    """Its database does not answer."""
+    heart = replica.heart
+    store, heart._store = heart._store, Failing(heart._store)  # type: ignore[assignment]  # a store that fails
+    heart._store.fault = BotError("The database did not take it.")
+    try:
+        yield
+    finally:
+        heart._store = store
+
+
 async def silent_until(clock: Deaf, alive: Replica) -> None:
     """Time passes beat by beat for one of them, until the other's lease has run out."""
     for _ in range(LEASE // BEAT + 1):
@@ -104,10 +116,31 @@ async def test_a_lease_that_ran_out_and_that_nobody_took_is_prolonged(
     clock.pass_by(2 * LEASE)
     await a.heart.check()
     await a.heart.tick()
+    assert a.continued == []
+    await silent_until(clock, a)
     assert a.continued == ["b"]
     assert not a.heart.lost.is_set()
     with pytest.raises(Fenced):
         await b.heart.check()
+
+
+async def test_an_outage_of_the_database_makes_nobody_dead(pair: tuple[Replica, Replica], clock: Deaf) -> None:
+    """All were silent, because none could be heard: whoever is heard first must not end all the others."""
+    a, b = pair
+    for replica in pair:
+        await replica.heart.tick()
+    for _ in range(20):
+        clock.pass_by(BEAT)
+        for replica in pair:
+            with unheard(replica), pytest.raises(BotError):
+                await replica.heart.tick()
+    for _ in range(10):
+        await a.heart.tick()
+        clock.pass_by(BEAT)
+        await b.heart.tick()
+    assert (a.continued, b.continued) == ([], [])
+    assert not a.heart.lost.is_set()
+    assert not b.heart.lost.is_set()
 
 
 async def test_who_leaves_is_taken_over_at_the_next_beat(pair: tuple[Replica, Replica]) -> None:

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from bot.kit.log import OneLine
+from bot.kit.log import OneLine, Sparingly
 
 HOSTILE = "ok\n2026-11-25 03:10:00,000 CRITICAL bot: forged\r\x1b[2J\u202egnp.exe\u2028\x00\ud800"
 
@@ -40,3 +40,24 @@ def test_a_traceback_is_indented_and_harmless(written: tuple[logging.Logger, io.
     assert first == "ERROR bot.test.log: it failed: naïve – 数据"
     assert rest
     assert all(line.startswith("  ") and line.isprintable() for line in rest)
+
+
+def test_a_library_that_complains_all_the_time_is_heard_once_a_minute(
+    written: tuple[logging.Logger, io.StringIO],
+) -> None:
+    logger, stream = written
+    now = [0.0]
+    sparingly = Sparingly(60, lambda: now[0])
+    logger.addFilter(sparingly)
+    try:
+        for _ in range(1_300):  # 65 seconds
+            try:
+                raise OSError("connection refused")
+            except OSError as error:
+                logger.warning("queue: %s\nIs the server running?", error, exc_info=True)
+            now[0] += 0.05
+        logger.warning("another place")
+    finally:
+        logger.removeFilter(sparingly)
+    queue = "WARNING bot.test.log: queue: connection refused"
+    assert stream.getvalue().splitlines() == [queue, queue, "WARNING bot.test.log: another place"]
