@@ -1,6 +1,7 @@
 """A second opinion on the Web API: another stand-in for Slack gets the same calls, and answers the same, but for a list."""
 
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
@@ -10,6 +11,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from sandbox.api import METHODS
+from sandbox.clock import DrivenClock
 from sandbox.server import serving
 from sandbox.workspace import messages
 from sandbox.workspace.seed import APP
@@ -34,8 +36,9 @@ CHAPTERS: tuple[Chapter, ...] = (
 
 @asynccontextmanager
 async def our_side() -> AsyncIterator[Side]:
-    """A sandbox without rate limits, which the other one hasn't."""
-    sandbox = Sandbox(app=replace(APP, scopes=EVERY_SCOPE), limits="off")
+    """A sandbox without rate limits, which the other one hasn't, on a clock that stands still."""
+    clock = DrivenClock(time.time())
+    sandbox = Sandbox(clock, app=replace(APP, scopes=EVERY_SCOPE), limits="off")
 
     async def trigger(user: str, view_id: str) -> str:
         del view_id
@@ -50,7 +53,7 @@ async def our_side() -> AsyncIterator[Side]:
 
     async with serving(sandbox) as url:
         client = AsyncWebClient(APP.bot_token, base_url=f"{url}/api/")
-        yield Side(client, lambda: _without_scopes(sandbox, client), trigger, says, "C0GENERAL0")
+        yield Side(client, lambda: _without_scopes(sandbox, client), trigger, says, clock.jump, "C0GENERAL0")
 
 
 @contextmanager
@@ -65,10 +68,10 @@ def _without_scopes(sandbox: Sandbox, client: AsyncWebClient) -> Iterator[AsyncW
 @asynccontextmanager
 async def their_side(folder: Path) -> AsyncIterator[Side]:
     """Emulate, with the same team, people and app in it."""
-    async with emulate(folder) as url:
+    async with emulate(folder) as other:
 
         def client(token: str) -> AsyncWebClient:
-            return AsyncWebClient(token, base_url=f"{url}/api/")
+            return AsyncWebClient(token, base_url=f"{other.url}/api/")
 
         async def trigger(user: str, view_id: str) -> str:
             given = {"user_id": user, "view_id": view_id}
@@ -80,7 +83,7 @@ async def their_side(folder: Path) -> AsyncIterator[Side]:
 
         listed = (await client(APP.bot_token).conversations_list())["channels"]
         general = next(str(one["id"]) for one in listed if one["name"] == "general")
-        yield Side(client(APP.bot_token), lambda: nullcontext(client(POWERLESS)), trigger, says, general)
+        yield Side(client(APP.bot_token), lambda: nullcontext(client(POWERLESS)), trigger, says, other.jump, general)
 
 
 @needs("emulate")

@@ -34,6 +34,8 @@ class Side:
     """Somebody did something: the trigger that the app was given for it, in this view if there is one."""
     says: Callable[..., Awaitable[str]]
     """A person (by handle) says something in a channel, or with a fourth argument in a thread: the time stamp."""
+    passes: Callable[[float], None]
+    """So many seconds pass at once."""
     general: str
     """A channel of everybody, without the app."""
     outcomes: list[Outcome] = field(default_factory=list)

@@ -161,6 +161,10 @@ PAGES = (
 LATER = (
     Difference("chat.scheduledMessages.list", "of a channel that is none", ANSWER, "invalid_channel", "channel_not_found",
                UNLISTED),
+    Difference("chat.scheduledMessages.list", "when its time has come", "scheduled_messages[].text", "[]", "['later']",
+               "reference of chat.scheduleMessage: it is sent when its time comes; theirs never is"),
+    Difference("conversations.history", "when its time has come", TEXTS, "['later']", "[]",
+               "reference of chat.scheduleMessage: it is sent when its time comes; theirs never is"),
 )  # fmt: skip
 REACTIONS = (
     Difference("reactions.add", "no name of an emoji", ANSWER, "invalid_name", "ok", "reference: invalid_name"),

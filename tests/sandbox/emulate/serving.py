@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -19,6 +20,7 @@ from tests.sandbox.conftest import EVERY_SCOPE
 from tests.servers.asgi import serving
 
 PROGRAM = Path(__file__).parent / "node_modules" / "emulate" / "dist" / "index.js"
+CLOCK = Path(__file__).with_name("clock.mjs")
 START_WITHIN = 60.0
 POWERLESS = "token-without-scopes"
 
@@ -28,26 +30,36 @@ def token_of(handle: str) -> str:
     return f"token-of-{handle}"
 
 
+@dataclass(frozen=True, slots=True)
+class Emulate:
+    """A running one: where it is reached by way of the shim, and its clock, which stands still."""
+
+    url: str
+    ahead: Path
+
+    def jump(self, seconds: float) -> None:
+        """Let time pass at once."""
+        self.ahead.write_text(str(float(self.ahead.read_text()) + seconds))
+
+
 @asynccontextmanager
-async def emulate(folder: Path) -> AsyncIterator[str]:
-    """Its address, by way of the shim."""
-    seed = folder / "seed.json"
+async def emulate(folder: Path) -> AsyncIterator[Emulate]:
+    """It runs from start to end of a block."""
+    seed, ahead = folder / "seed.json", folder / "seconds-ahead"
     seed.write_text(json.dumps({"slack": _seed()}))
+    ahead.write_text("0")
     node = path_of("emulate")
 
     def command(port: int) -> Sequence[str | Path]:
         address = f"http://127.0.0.1:{port}"
-        return [node, PROGRAM, "start", "-s", "slack", "-p", str(port), "--seed", seed, "--base-url", address]
+        given = ["-s", "slack", "-p", str(port), "--seed", seed, "--base-url", address]
+        return [node, "--import", CLOCK, PROGRAM, "start", *given]
 
-    log = folder / "emulate.log"
-    async with (
-        listening("emulate", command, log=log, env=environment(), ready="/", within=START_WITHIN, cwd=folder) as (
-            _,
-            port,
-        ),
-        _shim(f"http://127.0.0.1:{port}") as url,
-    ):
-        yield url
+    async with AsyncExitStack() as stack:
+        log, env = folder / "emulate.log", environment(SECONDS_AHEAD=str(ahead))
+        running = listening("emulate", command, log=log, env=env, ready="/", within=START_WITHIN, cwd=folder)
+        _, port = await stack.enter_async_context(running)
+        yield Emulate(await stack.enter_async_context(_shim(f"http://127.0.0.1:{port}")), ahead)
 
 
 def _seed() -> dict[str, object]:

@@ -159,6 +159,10 @@ async def later(side: Side) -> None:
     await side.ask("what is planned", gone, channel=room, scheduled_message_id=one)
     await side.ask("what is planned, again", gone, channel=room, scheduled_message_id=one)
     await side.ask("afterwards", listed, "scheduled_messages[].id", channel=room)
+    await side.ask("in a minute", schedule, post_at=now + 60, **given)
+    side.passes(61)
+    await side.ask("when its time has come", listed, "scheduled_messages[].text", channel=room)
+    await side.ask("when its time has come", "conversations.history", "messages[].text", channel=room, limit=1)
 
 
 async def reactions(side: Side) -> None:

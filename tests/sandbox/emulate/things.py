@@ -71,6 +71,7 @@ async def announced(side: Side, case: str, name: str, data: bytes) -> str:
 
 async def processed(side: Side, file: str) -> None:
     """Wait until it is known what a file is; a workspace may need a moment for that."""
+    side.passes(1)
     async with asyncio.timeout(15):
         while not (await side.client.files_info(file=file)).data["file"]["mimetype"]:  # noqa: ASYNC110 - it is elsewhere
             await asyncio.sleep(0.02)
@@ -105,6 +106,9 @@ async def views(side: Side) -> None:
     )
     await side.ask("by a trigger that is used", opened, trigger_id=trigger, view=modal("a"))
     await side.ask("under a name that is taken", opened, trigger_id=await side.trigger(who["dana"], ""), view=first)
+    old = await side.trigger(who["omar"], "")
+    side.passes(4)
+    await side.ask("by a trigger that is too old", opened, trigger_id=old, view=modal("a"))
     same = ("view.id", "view.callback_id")
     await side.ask("by its id", update, *same, view_id=root, view=modal("second", external_id="one"))
     old = await side.ask(
