@@ -70,7 +70,7 @@ class _Round:
 
     def _gone(self, tx: Transaction) -> list[Alert]:
         """Alerts that we believe to fire, that the source no longer lists: their end was missed."""
-        listed = {(alert.instance, alert.fingerprint) for alert in self.firing}
+        listed = self._listed()
         gone: list[Alert] = []
         for episode in tx.episodes.firing_from(self.source):
             is_listed = (episode.instance, episode.fingerprint) in listed
@@ -82,13 +82,19 @@ class _Round:
                 gone.append(ended)
         return gone
 
+    def _listed(self) -> set[tuple[str, str]]:
+        """Also what is muted: it fires, and nobody is told."""
+        return {(alert.instance, alert.fingerprint) for alert in self.firing}
+
     def _confirm(self, tx: Transaction) -> int:
         """A resolution that the source's own list agrees with counts as confirmed by it."""
-        count = 0
+        count, listed = 0, self._listed()
         for incident in tx.incidents.newest(limit=50, status=Status.RESOLVED):
             settled = incident.resolved_at is not None and incident.resolved_at < self.asked_at
             if incident.source != self.source or incident.confirmed or not settled:
                 continue
+            if any((a.instance, a.fingerprint) in listed for a in tx.episodes.alerts_of(incident.number, limit=1_000)):
+                continue  # it fires again, silenced: "lists none of its alerts" would be untrue
             by = Actor(ActorKind.SYSTEM, self.source, self.source)
             after, draft = confirm(incident, tx.now, by, f"asked, {self.source} lists none of its alerts any more")
             tx.incidents.save(after)

@@ -176,3 +176,15 @@ async def test_an_outage_in_a_storm_is_healed_in_one_round(watch: Watch) -> None
     assert await watch.ask() == replace(NOTHING, missed_firing=100, missed_resolved=200)
     assert {i.alerts_firing for i in await watch.incidents()} == {66, 67}
     assert await watch.ask() == NOTHING
+
+
+async def test_a_resolution_is_not_confirmed_while_the_alert_fires_silenced(watch: Watch) -> None:
+    """It fires again, and nobody is told of it: that the source lists none of its alerts would not be true."""
+    alert = an_alert(watch.start)
+    await watch.send(alert)
+    await watch.send(over(alert))
+    watch.poll.lists = [replace(alert, starts_at=watch.clock.now(), muted=True)]
+    assert await watch.ask() == NOTHING
+    assert not (await watch.incident()).confirmed
+    watch.poll.lists = []
+    assert await watch.ask() == replace(NOTHING, confirmed=1)
