@@ -116,7 +116,7 @@ async def test_our_bot_hears_everything_that_its_manifest_asks_for(mode: Any, tm
         assert here.sandbox.workspace.app == app_of(manifest(mode=mode, base_url="https://bot.example"), APP)
         await here.start()
         number = await here.world.fire()
-        card = await here.card(number)
+        card = await here.known_card(number)
         said = await events(here, number, card)
         answer = await here.click(MIKA, card, "incident.acknowledge")
         assert f"INC-{number} is yours now." in text(answer)

@@ -125,6 +125,14 @@ class Office:
 
         return await until(look)
 
+    async def known_card(self, incident: int) -> Json:
+        """The one card, as soon as the bot knows it for its own: what stands in its thread is the incident's then."""
+        card = await self.card(incident)
+        channel = self.sandbox.workspace.channel(INCIDENTS)
+        assert channel is not None
+        await until(lambda: self.world.store.read(lambda tx: tx.posts.by_message(channel.id, card["ts"])))
+        return card
+
     async def shown(self, key: str, channel: str = INCIDENTS, saying: str = "") -> Json:
         """A post other than a card, by its key, as soon as it says this."""
 

@@ -129,7 +129,7 @@ async def test_the_form_that_slack_does_not_open(both: Office) -> None:
 
 async def test_a_message_shortcut_puts_a_message_on_the_timeline(both: Office) -> None:
     number = await both.world.fire()
-    card = await both.card(number)
+    card = await both.known_card(number)
     said = await _say(both, OMAR, "the <@U0MLENG01> queue & the lag: <https://example.com/x|graph>", card["ts"])
     done = await both.post("shortcut", user=DANA.slack_id, callback_id="timeline.pin", channel=INCIDENTS, ts=said)
     assert f"Put on INC-{number}'s timeline." in text(await both.answer_to(done))
@@ -146,7 +146,7 @@ async def test_a_message_shortcut_puts_a_message_on_the_timeline(both: Office) -
 @pytest.mark.parametrize("in_thread", [True, False], ids=["a thread's reply", "the card itself"])
 async def test_a_pin_puts_a_message_on_the_timeline(both: Office, in_thread: bool) -> None:
     number = await both.world.fire()
-    card = await both.card(number)
+    card = await both.known_card(number)
     ts = await _say(both, OMAR, "the queue is full", card["ts"]) if in_thread else card["ts"]
     await both.post("react", user=DANA.slack_id, channel=INCIDENTS, ts=ts, name="pushpin")
     entries = await until(lambda: both.world.timeline(number, Kind.MESSAGE))
@@ -156,7 +156,7 @@ async def test_a_pin_puts_a_message_on_the_timeline(both: Office, in_thread: boo
 
 async def test_other_reactions_and_pins_elsewhere_are_nobodys_business(both: Office) -> None:
     number = await both.world.fire()
-    card = await both.card(number)
+    card = await both.known_card(number)
     elsewhere = await _say(both, OMAR, "lunch?")
     await both.post("react", user=DANA.slack_id, channel=INCIDENTS, ts=card["ts"], name="eyes")
     await both.post("react", user=DANA.slack_id, channel=INCIDENTS, ts=elsewhere, name="pushpin")
@@ -167,7 +167,7 @@ async def test_other_reactions_and_pins_elsewhere_are_nobodys_business(both: Off
 
 async def test_an_event_that_is_delivered_again_has_one_effect(both: Office) -> None:
     number = await both.world.fire()
-    card = await both.card(number)
+    card = await both.known_card(number)
     said = await _say(both, MIKA, f"<@U0MLOPSBOT> note INC-{number} seen twice", card["ts"])
     assert said
     await until(lambda: both.world.timeline(number, Kind.NOTE))
@@ -185,7 +185,7 @@ async def test_an_event_that_is_delivered_again_has_one_effect(both: Office) -> 
 
 async def test_a_mention_is_a_command_in_its_place(both: Office) -> None:
     number = await both.world.fire()
-    card = await both.card(number)
+    card = await both.known_card(number)
     await _say(both, MIKA, "hey <@U0MLOPSBOT> ack", card["ts"])
 
     async def answered():
