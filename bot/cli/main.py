@@ -98,9 +98,15 @@ def demo(
 
 
 @cli.command()
-def sandbox(port: Annotated[int, typer.Option(help="Where the browser page is.")] = 8080) -> None:
+def sandbox(
+    port: Annotated[int, typer.Option(help="Where the browser page is.")] = 8080,
+    record: Annotated[Path | None, typer.Option(help="Write down everything that happens, for a bug report.")] = None,
+    replay: Annotated[Path | None, typer.Option(help="Show a recording step by step; no app can connect.")] = None,
+) -> None:
     """Run only the Slack workspace on this machine."""
-    os.execv(sys.executable, [sys.executable, "-m", "sandbox", "--port", str(port)])  # noqa: S606 - our own module, no shell
+    given = {"--port": port, "--record": record, "--replay": replay}
+    arguments = [part for name, value in given.items() if value is not None for part in (name, str(value))]
+    os.execv(sys.executable, [sys.executable, "-m", "sandbox", *arguments])  # noqa: S606 - our own module, no shell
 
 
 @cli.command()

@@ -50,8 +50,6 @@ class Recorder:
     def _noted(self, number: int, kind: str, facts: Json) -> None:
         if kind in {"delivery", "outcome"}:  # what was typed into a modal is told by nobody else
             self._touch(*(f"views:{user}" for user in self._workspace.modals))
-        if kind == "call":
-            self._touch(*self._aside_now())
         if kind not in DONE_AT_ONCE:
             self._changes()
         self._entry(kind, {"id": number} | facts)
@@ -80,6 +78,7 @@ class Recorder:
         if self._due is not None:
             self._due.cancel()
             self._due = None
+        self._touch(*self._aside_now())
         touched, self._touched = self._touched, {}
         changed = {key: value for key in touched if (value := self._fresh(key)) is not self}
         if kind == "change" and not changed:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from sandbox.workspace.values import App, Json
 
@@ -21,21 +21,31 @@ def cleaner(app: Callable[[], App]) -> Callable[[Json], str]:
     """What makes a line of an entry, without any secret."""
 
     def line(entry: Json) -> str:
-        text = json.dumps(_without(entry), ensure_ascii=False, separators=(",", ":"), default=str)
-        for secret in _secrets(app()):
-            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], GONE)
+        clean = _without(entry, _secrets(app()))
+        text = json.dumps(clean, ensure_ascii=False, separators=(",", ":"), default=str)
         return ADDRESSES.sub(rf"\1{GONE}", TOKENS.sub(GONE, text))
 
     return line
 
 
-def _secrets(app: App) -> Iterator[str]:
-    for secret in (app.bot_token, app.app_token, app.signing_secret, app.verification_token):
-        if len(secret) >= SHORTEST:
-            yield secret
+def _secrets(app: App) -> Sequence[str]:
+    """The app's own, also as they stand in JSON that stands in a text."""
+    plain = (app.bot_token, app.app_token, app.signing_secret, app.verification_token)
+    once = [json.dumps(secret, ensure_ascii=False)[1:-1] for secret in plain]
+    twice = [json.dumps(secret, ensure_ascii=False)[1:-1] for secret in once]
+    return [secret for secret in dict.fromkeys([*twice, *once, *plain]) if len(secret) >= SHORTEST]
 
 
-def _without(value: object) -> object:
-    if isinstance(value, dict):
-        return {name: GONE if name in NAMES and inner else _without(inner) for name, inner in value.items()}
-    return [_without(inner) for inner in value] if isinstance(value, list | tuple) else value
+def _without(value: object, secrets: Sequence[str]) -> object:
+    match value:
+        case dict():
+            return {
+                _without(name, secrets): GONE if name in NAMES and inner else _without(inner, secrets)
+                for name, inner in value.items()
+            }
+        case list() | tuple():
+            return [_without(inner, secrets) for inner in value]
+        case str():
+            for secret in secrets:
+                value = value.replace(secret, GONE)
+    return value

@@ -3,7 +3,8 @@
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields
-from typing import Any, TypeVar, get_origin
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from sandbox.recording.form import MOST_IN_FILE
 from sandbox.workspace.canvases import Canvas, Section
@@ -35,7 +36,7 @@ def keys(workspace: Workspace) -> Iterator[str]:
 
 
 def aside(workspace: Workspace) -> Iterator[str]:
-    """What changes without being told: small things that calls make."""
+    """What changes without being told: small things that calls and the clock make."""
     yield from (f"group:{name}" for name in workspace.usergroups)
     yield from (f"canvas:{name}" for name in workspace.canvases)
     yield from (f"later:{name}" for name in workspace.scheduled)
@@ -178,14 +179,21 @@ def put(workspace: Workspace, key: str, value: Any) -> None:
 
 def made(kind: type[T], value: Any) -> T:
     """A dataclass whose plain fields hold what they must. Raises TypeError."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{kind.__name__} is {type(value).__name__}, not an object")
     for field in fields(kind):  # type: ignore[arg-type]  # only dataclasses come here
-        wanted = get_origin(field.type) or field.type
-        given = value.get(field.name, field) if isinstance(value, dict) else None
-        if isinstance(wanted, type) and given is not field:
-            fits = isinstance(given, (int, float) if wanted is float else wanted)
-            if not fits or (isinstance(given, bool) and wanted is not bool):
-                raise TypeError(f"{field.name} of {kind.__name__} is {type(given).__name__}, not {wanted.__name__}")
+        if field.name in value and not _fits(value[field.name], field.type):
+            raise TypeError(f"{field.name} of {kind.__name__} can't be {type(value[field.name]).__name__}")
     return kind(**value)
+
+
+def _fits(value: Any, wanted: Any) -> bool:
+    plain = wanted if isinstance(wanted, UnionType) else get_origin(wanted) or wanted
+    if plain is Literal:
+        return value in get_args(wanted)
+    if plain is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, plain) and (plain is bool or not isinstance(value, bool))
 
 
 def _put_person(workspace: Workspace, name: str, value: Any) -> None:

@@ -51,6 +51,7 @@ def delete(workspace: Workspace, file: File) -> None:
     """Take a file away, from its messages too."""
     file.deleted = True
     file.data = None
+    workspace.changed("file")
     for channel in workspace.conversations.values():
         for message in channel.messages.values():
             shown = message.body.get("files")

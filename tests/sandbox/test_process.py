@@ -14,6 +14,8 @@ from sandbox.__main__ import main
 from sandbox.server import bound
 
 ROOT = Path(__file__).parents[2]
+AUTH = {"Authorization": "Bearer sandbox-bot-token"}
+CARD = {"channel": "C0INCIDENT", "text": "it burns"}
 
 
 @asynccontextmanager
@@ -93,3 +95,57 @@ async def test_another_app_is_described_by_its_manifest(tmp_path: Path) -> None:
     assert (app["name"], app["commands"], app["events"]) == ("pager", ["/page"], ["app_mention"])
     assert app["scopes"] == ["chat:write", "commands"]
     assert app["shortcuts"] == [{"callback_id": "go", "name": "Go", "type": "global"}]
+
+
+# ------------------------------------------------------------ recordings
+
+
+async def test_a_recording_survives_a_kill_and_is_shown_again(tmp_path: Path) -> None:
+    path = tmp_path / "night.jsonl"
+    async with program("--record", str(path)) as (process, url), httpx.AsyncClient(base_url=url) as http:
+        answer = await http.post("/api/chat.postMessage", json=CARD, headers=AUTH)
+        assert answer.json()["ok"]
+        process.kill()
+        await process.communicate()
+    with path.open("ab") as file:
+        file.write(b'{"at": 17')  # as if it had been killed in the middle of a line
+    arguments = ("-W", "error", "-m", "sandbox", "--port", "0", "--replay", str(path))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        line = (await process.stdout.readline()).decode()
+        assert line.startswith("The recording night.jsonl (2 steps) is at http://127.0.0.1:"), line
+        async with httpx.AsyncClient(base_url=line.split()[-1]) as http:
+            await http.post("/sandbox/replay", json={"to": 2})
+            shown = (await http.get("/sandbox/messages?channel=ml-incidents")).json()["messages"]
+            assert [message["text"] for message in shown] == ["it burns"]
+            assert "it burns" in (await http.get("/?as=mika&channel=ml-incidents")).text
+            assert (await http.post("/api/chat.postMessage", json=CARD, headers=AUTH)).status_code == 403
+    finally:
+        process.terminate()
+        _, err = await process.communicate()
+    assert process.returncode == 0
+    assert "cut off" in err.decode()
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [
+        ("--record", "mine", "is there already"),
+        ("--replay", "hello", "no recording"),
+        ("--replay", None, "No such file"),
+    ],
+)
+def test_a_file_that_can_not_be_recorded_to_or_shown_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, text: str | None, said: str
+) -> None:
+    path = tmp_path / "r.jsonl"
+    if text is not None:
+        path.write_text(text)
+    assert main(["--port", "0", option, str(path)]) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+    assert text is None or path.read_text() == text
