@@ -2,23 +2,25 @@
 
 import io
 import logging
+from collections.abc import Iterator
 
 import pytest
 
-from bot.kit.log import OneLine, Sparingly
+from bot.kit.log import OneLine, Sparingly, harmless
 
-HOSTILE = "ok\n2026-11-25 03:10:00,000 CRITICAL bot: forged\r\x1b[2J\u202egnp.exe\u2028\x00\ud800"
+HOSTILE = "ok\n2026-11-25 03:10:00,000 CRITICAL bot: forged\r\x1b[2J\u202egnp.exe\u2028\x00"
 
 
 @pytest.fixture
-def written() -> tuple[logging.Logger, io.StringIO]:
+def written() -> Iterator[tuple[logging.Logger, io.StringIO]]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("bot.test.log")
     logger.propagate = False
     logger.addHandler(handler)
-    return logger, stream
+    yield logger, stream
+    logger.removeHandler(handler)
 
 
 def test_one_record_one_line(written: tuple[logging.Logger, io.StringIO]) -> None:
@@ -28,6 +30,10 @@ def test_one_record_one_line(written: tuple[logging.Logger, io.StringIO]) -> Non
     assert text.count("\n") == 1
     assert text.startswith("WARNING bot.test.log: a delivery to alertmanager was refused: ok\\n2026")
     assert text.rstrip("\n").isprintable()
+
+
+def test_half_a_character_can_be_written() -> None:
+    assert harmless("\ud800").encode() == b"\\ud800"
 
 
 def test_a_traceback_is_indented_and_harmless(written: tuple[logging.Logger, io.StringIO]) -> None:
