@@ -11,6 +11,7 @@ from typing import Any, Literal
 import aiohttp
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncConnectionErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
@@ -91,6 +92,31 @@ class Connection:
             retry_handlers=[AsyncConnectionErrorRetryHandler(error_types=[aiohttp.ClientConnectorError])],
         )
         return self._client
+
+    def client_for_bolt(self) -> AsyncWebClient:
+        """The same client without a token.
+
+        With one, Bolt asks Slack who we are before it looks at what came in; when Slack has no answer, it acknowledges
+        what nobody has taken, and tells people to install an app that they have.
+        """
+        client = self.client
+        return AsyncWebClient(
+            base_url=client.base_url,
+            session=client.session,
+            timeout=client.timeout,
+            retry_handlers=client.retry_handlers,
+        )
+
+    def authorized(self) -> AuthorizeResult:
+        """What Bolt wants to know with each thing that comes in: our token, and who we are as far as we know."""
+        who = self._known
+        return AuthorizeResult(
+            enterprise_id=None,
+            team_id=who.team_id if who else None,
+            bot_user_id=who.user_id if who else None,
+            bot_id=who.bot_id if who else None,
+            bot_token=self._settings.bot_token,
+        )
 
     async def identify(self) -> Identity:
         """Ask who we are. Raises BotError that names the setting for a token that Slack refuses."""

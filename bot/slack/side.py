@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from slack_bolt.adapter.starlette.async_handler import AsyncSlackRequestHandler
 from slack_bolt.app.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,9 +43,14 @@ class SlackSide:
 
     async def start(self, desk: Desk) -> None:
         """Connect in the background; that Slack is away stops nothing else."""
-        client = await self._connection.open()
+        await self._connection.open()
+
+        async def authorize() -> AuthorizeResult:  # a plain function: Bolt stumbles over the `self` of a method
+            return self._connection.authorized()
+
         app = AsyncApp(
-            client=client,
+            client=self._connection.client_for_bolt(),
+            authorize=authorize,
             signing_secret=self._settings.signing_secret or None,
             request_verification_enabled=self._settings.mode == "http",
         )

@@ -4,7 +4,7 @@ import json
 
 from bot.domain.timeline import Kind
 from bot.slack.listeners.messages import CATCH_UP_SECONDS, TRIES
-from tests.slack.office import Office
+from tests.slack.office import Office, until
 from tests.usecases.world import MIKA
 
 
@@ -76,3 +76,24 @@ async def test_slack_is_away_for_a_while_and_the_pin_is_not_lost(here: Office) -
     assert await pinned(here, number) == 0
     await here.post("fault", kind="clear")
     await handled(here, number)
+
+
+async def test_what_comes_in_while_slack_can_not_say_who_we_are_is_taken_all_the_same(both: Office) -> None:
+    """Bolt would acknowledge it, drop it, and tell the person to install an app that they have."""
+    await both.post("fault", kind="slack_error", method="auth.test", error="internal_error")
+    said = await both.post("message", user=MIKA.slack_id, channel="ml-incidents", text="@mlops declare it burns again")
+    assert said["ok"]
+    typed = await both.post(
+        "command", user=MIKA.slack_id, channel="ml-incidents", command="/mlops", text="declare it burns as well"
+    )
+    assert "declare" not in str(typed["ack"])
+    assert typed["ack"] is None, "an acknowledgement, and no word of Bolt's own"
+
+    async def declared() -> set[str]:
+        live = await both.world.store.read(lambda tx: tx.incidents.live(limit=10))
+        return {incident.title for incident in live} & {"it burns again", "it burns as well"}
+
+    async def both_declared() -> bool:
+        return len(await declared()) == 2
+
+    await until(both_declared)
