@@ -22,7 +22,7 @@ _SHORT = {
     "@weekly": "0 0 * * 0",
     "@monthly": "0 0 1 * *",
 }
-_EXAMPLE = "write five fields: minute hour day month weekday, e.g. `0 9 * * mon-fri` (a sixth, before them, is seconds)"
+_EXAMPLE = "write five fields: minute hour day month weekday, e.g. `0 9 * * mon-fri`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -329,6 +329,12 @@ class PolicySettings(Section):
         title="Ask sources every",
         description="What fires is asked for as well, because every webhook source loses alerts.",
     )
+    absent_for: Duration = Field(
+        timedelta(minutes=2),
+        title="Absent for",
+        description="How long a source that is asked must not have listed an alert, until its end counts as missed. "
+        "An Alertmanager that was restarted lists nothing for a minute.",
+    )
     look_every: Duration = Field(
         timedelta(seconds=30),
         title="Look at models every",
@@ -339,7 +345,10 @@ class PolicySettings(Section):
 class ScheduleSettings(Section):
     """When a digest is made and where it goes."""
 
-    cron: Cron = Field(title="Schedule", description="Cron: minute hour day month weekday (0 and 7 are Sunday).")
+    cron: Cron = Field(
+        title="Schedule",
+        description="Cron: minute hour day month weekday (0 and 7 are Sunday); a sixth field, before them, is seconds.",
+    )
     zone: Zone = Field("UTC", title="Time zone", description="An IANA name, e.g. `Europe/Berlin`.")
     channel: Channel | None = Field(None, title="Channel", description="The channel of incidents by default.")
     enabled: bool = Field(True, title="Enabled", description="`false` keeps the schedule and posts nothing.")
@@ -349,7 +358,9 @@ class DailySettings(ScheduleSettings):
     """The daily operations digest."""
 
     cron: Cron = Field(
-        "0 8 * * *", title="Schedule", description="Cron: minute hour day month weekday (0 and 7 are Sunday)."
+        "0 8 * * *",
+        title="Schedule",
+        description="Cron: minute hour day month weekday (0 and 7 are Sunday); a sixth field, before them, is seconds.",
     )
 
 
@@ -357,7 +368,9 @@ class MaturitySettings(ScheduleSettings):
     """The weekly maturity digest."""
 
     cron: Cron = Field(
-        "0 9 * * mon", title="Schedule", description="Cron: minute hour day month weekday (0 and 7 are Sunday)."
+        "0 9 * * mon",
+        title="Schedule",
+        description="Cron: minute hour day month weekday (0 and 7 are Sunday); a sixth field, before them, is seconds.",
     )
 
 

@@ -1,6 +1,7 @@
 """Every webhook source loses alerts: what fires is asked for, and what was missed is entered as learned late."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -14,6 +15,9 @@ from bot.usecases import notify
 from bot.usecases.ingest import Receipt, take_alerts
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
+
+ABSENT = "absent"
+"""Where it is kept what a source does not list: one that was restarted lists nothing until it is told again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,12 @@ async def reconcile(
     return results
 
 
+def _absences(tx: Transaction, source: str) -> Mapping[str, str]:
+    """Since when which of its alerts were not listed, in rounds that followed one another."""
+    known: Mapping[str, str] = json.loads(tx.keys.get(ABSENT, source) or "{}")
+    return known
+
+
 @dataclass(frozen=True, slots=True)
 class _Round:
     setup: Setup
@@ -69,17 +79,23 @@ class _Round:
         return newest.status is AlertStatus.FIRING or newest.last_seen >= self.asked_at
 
     def _gone(self, tx: Transaction) -> list[Alert]:
-        """Alerts that we believe to fire, that the source no longer lists: their end was missed."""
+        """Alerts that we believe to fire and that the source has not listed for a while: their end was missed."""
         listed = self._listed()
         gone: list[Alert] = []
+        before = _absences(tx, self.source)
+        absent: dict[str, str] = {}
         for episode in tx.episodes.firing_from(self.source):
             is_listed = (episode.instance, episode.fingerprint) in listed
             if is_listed or episode.last_seen >= self.asked_at or episode.incident is None:
                 continue
+            name = f"{episode.instance} {episode.fingerprint}"
+            since = datetime.fromisoformat(before.get(name, self.asked_at.isoformat()))
+            absent[name] = since.isoformat()
             last = tx.episodes.alert_of(episode)
-            if last is not None:
-                ended = replace(last, status=AlertStatus.RESOLVED, starts_at=episode.starts_at, ends_at=self.asked_at)
-                gone.append(ended)
+            if last is not None and self.asked_at - since >= self.setup.policies.absent_for:
+                gone.append(replace(last, status=AlertStatus.RESOLVED, starts_at=episode.starts_at, ends_at=since))
+        if absent or before:
+            tx.keys.put(ABSENT, self.source, json.dumps(absent))
         return gone
 
     def _listed(self) -> set[tuple[str, str]]:

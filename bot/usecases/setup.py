@@ -38,6 +38,8 @@ class Policies:
     acknowledge_target: timedelta = timedelta(minutes=5)
     changes_window: timedelta = timedelta(hours=48)
     reconcile_every: timedelta = timedelta(seconds=30)
+    absent_for: timedelta = timedelta(minutes=2)
+    """How long a source must not have listed an alert, when asked, until its end counts as missed."""
     look_every: timedelta = timedelta(seconds=30)
 
 

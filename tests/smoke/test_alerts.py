@@ -19,7 +19,7 @@ pytestmark = [
     needs("mlflow", "bentoml", "prometheus", "alertmanager"),
 ]
 ABOUT = {"model_name": MODEL, "model_version": "3", "environment": "production"}
-QUICKLY = "\npolicies:\n  reconcile_every: 1s\n"
+QUICKLY = "\npolicies:\n  reconcile_every: 1s\n  absent_for: 2s\n"
 
 
 def drift(exporter: Exporter, psi: float) -> None:

@@ -63,7 +63,7 @@ class Watch:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.setup = setup()
+        self.setup = replace(setup(), policies=replace(setup().policies, absent_for=timedelta(0)))
         self.clock = FakeClock()
         self.poll = FakeAlertPoll()
         self.nudges = 0

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,28 @@ async def test_a_missed_resolution_resolves_and_says_learned_late(watch: Watch) 
     assert (incident.status, incident.confirmed) == (Status.RESOLVED, False)
     (late,) = await watch.timeline(1, Kind.LEARNED_LATE)
     assert late.text == "Learned late (by asking alertmanager, no delivery came): ModelErrorRateHigh resolved."
+
+
+async def test_a_source_that_was_restarted_ends_nothing(watch: Watch) -> None:
+    """It lists nothing until Prometheus tells it again, which takes up to a minute: nothing is resolved meanwhile."""
+    watch.setup = replace(watch.setup, policies=replace(watch.setup.policies, absent_for=minutes(2)))
+    alert = an_alert(watch.start)
+    await watch.send(alert)
+    assert await watch.ask() == NOTHING
+    await watch.pass_time(1)
+    assert await watch.ask() == NOTHING
+    watch.poll.lists = [alert]
+    assert await watch.ask() == NOTHING
+    watch.poll.lists = []
+    await watch.pass_time(1.5)
+    assert await watch.ask() == NOTHING  # counted anew from here
+    first_absent = watch.clock.now() - timedelta(seconds=1)
+    await watch.pass_time(1.9)
+    assert await watch.ask() == NOTHING
+    await watch.pass_time(0.1)
+    assert await watch.ask() == replace(NOTHING, missed_resolved=1)
+    (late,) = await watch.timeline(1, Kind.LEARNED_LATE)
+    assert late.happened_at == first_absent
 
 
 async def test_a_resolution_that_asking_agrees_with_is_confirmed_once(watch: Watch) -> None:
