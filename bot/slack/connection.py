@@ -94,11 +94,7 @@ class Connection:
         return self._client
 
     def client_for_bolt(self) -> AsyncWebClient:
-        """The same client without a token.
-
-        With one, Bolt asks Slack who we are before it looks at what came in; when Slack has no answer, it acknowledges
-        what nobody has taken, and tells people to install an app that they have.
-        """
+        """The same client without a token: Bolt is told it with each thing that comes in, see `authorized`."""
         client = self.client
         return AsyncWebClient(
             base_url=client.base_url,
@@ -108,7 +104,11 @@ class Connection:
         )
 
     def authorized(self) -> AuthorizeResult:
-        """What Bolt wants to know with each thing that comes in: our token, and who we are as far as we know."""
+        """What Bolt wants to know with each thing that comes in: our token, and who we are as far as we know.
+
+        Left to itself it asks Slack before it looks at what came in; when Slack has no answer, it acknowledges what
+        nobody has taken, and tells people to install an app that they have.
+        """
         who = self._known
         return AuthorizeResult(
             enterprise_id=None,

@@ -1,11 +1,17 @@
 """The inbox of Slack events: no bad row keeps back a good one, and a long absence of Slack's loses nothing."""
 
 import json
+from typing import Any
+
+import pytest
 
 from bot.domain.timeline import Kind
 from bot.slack.listeners.messages import CATCH_UP_SECONDS, TRIES
 from tests.slack.office import Office, until
 from tests.usecases.world import MIKA
+
+Step = tuple[str, dict[str, Any]]
+"""Something that the sandbox's control API is asked for."""
 
 
 def an_event(channel: str, ts: str) -> dict[str, object]:
@@ -75,6 +81,31 @@ async def test_slack_is_away_for_a_while_and_the_pin_is_not_lost(here: Office) -
     await here.as_time_passes(tried, step=CATCH_UP_SECONDS)
     assert await pinned(here, number) == 0
     await here.post("fault", kind="clear")
+    await handled(here, number)
+
+
+@pytest.mark.parametrize(
+    ("away", "back"),
+    [
+        (("token", {"revoke": True}), ("token", {"revoke": False})),
+        (
+            ("membership", {"channel": "ml-incidents", "user": "mlops", "member": False}),
+            ("membership", {"channel": "ml-incidents", "user": "mlops", "member": True}),
+        ),
+    ],
+)
+async def test_the_bot_is_shut_out_for_a_while_and_the_pin_is_not_lost(here: Office, away: Step, back: Step) -> None:
+    await here.start()
+    number, channel, ts = await a_reply(here)
+    await here.post(away[0], **away[1])
+    await put(here, "Ev1", json.dumps(an_event(channel, ts)))
+    asked = len(await here.calls("conversations.replies"))
+
+    async def tried() -> bool:
+        return len(await here.calls("conversations.replies")) >= asked + 2 * TRIES
+
+    await here.as_time_passes(tried, step=CATCH_UP_SECONDS)
+    await here.post(back[0], **back[1])
     await handled(here, number)
 
 

@@ -29,7 +29,13 @@ TRIES = 5
 """How often one process tries to handle an event; what fails that often fails by itself."""
 
 TRIES_AWAY = 240
-"""The same while Slack does not answer, at `CATCH_UP_SECONDS`: two hours."""
+"""The same while Slack does not answer, or until people have mended something, at `CATCH_UP_SECONDS`: two hours."""
+
+MENDED = {
+    "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive", "missing_scope",
+    "not_in_channel", "channel_not_found",
+}  # fmt: skip
+"""Refusals that have nothing to do with the event: the bot needs another token, or must be let in again."""
 
 _log = logging.getLogger(__name__)
 
@@ -177,9 +183,10 @@ def _body(record: SlackEventRecord) -> Payload:
 
 
 def _away(error: Exception) -> bool:
-    """Whether it is Slack that is away, and not this event that is refused."""
+    """Whether it is Slack that is away, or the bot that is shut out, and not this event that is refused."""
     if isinstance(error, SlackApiError):
-        return not about_token(api_error(error))
+        code = api_error(error)
+        return code in MENDED or not about_token(code)
     return isinstance(error, NETWORK)
 
 
