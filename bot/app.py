@@ -417,6 +417,11 @@ async def diagnose(parts: Core) -> Reply:
 def manifest(loaded: Loaded) -> str:
     """The Slack app manifest for this configuration."""
     web = loaded.settings.web
+    if loaded.settings.slack.mode is SlackMode.HTTP and web.base_url is None:
+        raise BadInput(
+            "In http mode Slack posts to the bot, and where it can reach it is not configured.",
+            not_done="No manifest was made.", next_step="Set web.base_url (MLOPS_BOT_WEB__BASE_URL).",
+        )  # fmt: skip
     mode: Literal["http", "socket"] = "http" if loaded.settings.slack.mode is SlackMode.HTTP else "socket"
     return slack_manifest(mode=mode, base_url=str(web.base_url or f"http://{web.host}:{web.port}"))
 
@@ -433,7 +438,7 @@ def integrations(loaded: Loaded) -> Reply:
         (
             row.manifest.slug,
             row.manifest.name,
-            row.fault or ("yes" if row.configured else "no"),
+            row.fault or _configured(row, loaded),
             ", ".join(c.value for c in row.capable)
             or f"({', '.join(sorted(c.value for c in row.manifest.capabilities))})",
             row.manifest.level.value,
@@ -441,6 +446,12 @@ def integrations(loaded: Loaded) -> Reply:
         for row in _rows(loaded)
     )
     return Reply("Integrations", parts=(Table(("Slug", "System", "Configured", "Can do", "Level"), rows),))
+
+
+def _configured(row: catalogs.Row, loaded: Loaded) -> str:
+    if row.manifest.slug in loaded.integrations:
+        return "yes"
+    return "needs no settings" if row.configured else "no"
 
 
 def integrations_json(loaded: Loaded) -> str:

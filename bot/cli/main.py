@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
@@ -14,6 +14,7 @@ from bot.cli import offline
 from bot.cli.lazily import Lazily
 from bot.cli.terminal import save, show
 from bot.config.loader import ConfigFaults, Loaded, load
+from bot.config.problems import Problem
 from bot.domain.errors import BotError
 from bot.usecases.reply import Tone
 from bot.usecases.summaries import attached
@@ -87,7 +88,7 @@ def serve(config: ConfigOption = None) -> None:
 
 @cli.command()
 def demo(
-    port: Annotated[int, typer.Option(help="Where the browser page is.")] = 8080,
+    port: Annotated[int, typer.Option(help="Where the browser page is.", min=0, max=65535)] = 8080,
     auto: Annotated[bool, typer.Option("--auto", help="Play it without a person and check every step.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Keep everything running after --auto.")] = False,
 ) -> None:
@@ -99,7 +100,7 @@ def demo(
 
 @cli.command()
 def sandbox(
-    port: Annotated[int, typer.Option(help="Where the browser page is.")] = 8080,
+    port: Annotated[int, typer.Option(help="Where the browser page is.", min=0, max=65535)] = 8080,
     record: Annotated[Path | None, typer.Option(help="Write down everything that happens, for a bug report.")] = None,
     replay: Annotated[Path | None, typer.Option(help="Show a recording step by step; no app can connect.")] = None,
 ) -> None:
@@ -116,12 +117,28 @@ def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         loaded = _load(config, secrets=False)
     except ConfigFaults as faults:
         if as_json:
-            typer.echo(json.dumps([str(line) for line in str(faults).splitlines()], ensure_ascii=False))
+            typer.echo(_as_json(faults.problems, ok=False))
             raise typer.Exit(1) from None
         raise
+    if as_json:
+        typer.echo(_as_json(loaded.findings, ok=True))
+        return
     for finding in loaded.findings:
         typer.echo(str(finding))
-    typer.echo(f"ok: {loaded.setup.origin}: {len(loaded.setup.bindings)} models, {len(loaded.setup.runbooks)} runbooks")
+    setup = loaded.setup
+    where = setup.origin.rpartition(":")[0] or setup.origin
+    typer.echo(f"ok: {where}: {_count(setup.models, 'model')}, {_count(setup.runbooks, 'runbook')}")
+
+
+def _count(things: Sized, word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
+
+
+def _as_json(problems: Iterable[Problem], *, ok: bool) -> str:
+    shown = [
+        {"file": p.file, "line": p.line, "severity": p.severity.value, "what": p.what, "fix": p.fix} for p in problems
+    ]
+    return json.dumps({"ok": ok, "problems": shown}, indent=2, ensure_ascii=False)
 
 
 @cli.command()

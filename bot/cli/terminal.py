@@ -30,11 +30,12 @@ _COLOURS = {Tone.INFO: "bold", Tone.DONE: "bold green", Tone.REFUSED: "bold yell
 
 
 def show(reply: Reply, *, as_json: bool = False, output: Path | None = None) -> None:
-    """Print an answer. A file in it goes to `output`, else to standard output after everything else."""
+    """Print an answer. A file in it goes to `output`, or has standard output for itself, so that it can be piped."""
     if as_json:
         print(json.dumps(json.loads(to_json(reply)), indent=2, ensure_ascii=False))  # noqa: T201 - a command prints
         return
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    piped = output is None and any(isinstance(part, Attachment) for part in reply.parts)
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False, stderr=piped)
     console.print(escape(printable(reply.title)), style=_COLOURS[reply.tone])
     for part in reply.parts:
         _part(console, part, output)

@@ -14,14 +14,16 @@ from bot.domain.routing import Letter, Phase, RaciTable, Role, Rule, letters, li
 from bot.usecases.setup import Setup
 
 
-def check(settings: Settings, setup: Setup, raw: Raw, known: Collection[str], *, secrets: bool) -> None:
+def check(
+    settings: Settings, setup: Setup, raw: Raw, known: Collection[str], unset: Collection[str], *, secrets: bool
+) -> None:
     """Note every fault that shows only when the settings are seen together."""
     _people(settings, raw)
     _references(settings, raw)
     _raci(setup.table, raw)
     _unfilled(settings, setup, raw)
     _routing(settings, setup, raw)
-    _models(settings, raw, known)
+    _models(settings, raw, known, unset)
     _teams(settings, raw)
     _web(settings, raw, secrets=secrets)
 
@@ -215,7 +217,7 @@ def _label_covers(earlier: str, later: str | None) -> bool:
 # ---------------------------------------------------------------- models
 
 
-def _models(settings: Settings, raw: Raw, known: Collection[str]) -> None:
+def _models(settings: Settings, raw: Raw, known: Collection[str], unset: Collection[str]) -> None:
     for slug in settings.integrations:
         _exists(raw, ("integrations", slug), slug, known)
     _names(settings, raw)
@@ -225,7 +227,9 @@ def _models(settings: Settings, raw: Raw, known: Collection[str]) -> None:
             what = f"{dotted(path)}: has no environment, so nothing of it can be looked at or changed"
             raw.add(path, what, "add environments: {production: {registry: …, serving: …}}", Gravity.WARNING)
         for label, environment in model.environments.items():
-            _environment(raw, (*path, "environments", label), environment, known)
+            spot = (*path, "environments", label)
+            _environment(raw, spot, environment, known)
+            _connected(raw, spot, environment, unset)
 
 
 def _names(settings: Settings, raw: Raw) -> None:
@@ -249,6 +253,20 @@ def _environment(raw: Raw, spot: Path, given: Environment, known: Collection[str
     if given.propagation not in {None, Propagation.NONE} and not given.serving:
         path = (*spot, "propagation")
         raw.add(path, f"{dotted(path)}: nothing serves here that could follow", "add serving, or write none")
+
+
+def _connected(raw: Raw, spot: Path, given: Environment, unset: Collection[str]) -> None:
+    """A model in a system of which no address is given can be neither looked at nor rolled back."""
+    named: list[tuple[Path, str]] = []
+    if given.registry is not None:
+        named.append((("registry", "integration"), given.registry.integration))
+    named += [(("serving", place, "integration"), target.integration) for place, target in enumerate(given.serving)]
+    for path, slug in named:
+        if slug in unset:
+            what = (
+                f"{dotted((*spot, *path))}: {slug} has no section under `integrations`, so nothing can be asked of it"
+            )
+            raw.add((*spot, *path), what, f"add integrations → {slug}; its page has an example", Gravity.WARNING)
 
 
 def _exists(raw: Raw, path: Path, slug: str, known: Collection[str]) -> None:

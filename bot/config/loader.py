@@ -66,11 +66,17 @@ def load(
     settings = settle(raw, classes)
     runbooks = _runbooks(settings, raw, base)
     setup = build.setup(settings, raw, runbooks)
-    check(settings, setup, raw, {*integrations, *classes}, secrets=secrets)
+    check(settings, setup, raw, {*integrations, *classes}, _unset(settings, classes), secrets=secrets)
     own = _integrations(raw, classes)
     if errors(raw.problems):
         raise ConfigFaults(raw.problems)
     return Loaded(settings, setup, ordered(raw.problems), raw.tree.places, own)
+
+
+def _unset(settings: Settings, classes: Schemas) -> frozenset[str]:
+    """Integrations that can't work without settings, and have none."""
+    needy = {slug for slug, made in classes.items() if any(f.is_required() for f in made.model_fields.values())}
+    return frozenset(needy - set(settings.integrations))
 
 
 def _integrations(raw: Raw, classes: Schemas) -> dict[str, BaseModel]:

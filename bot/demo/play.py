@@ -78,7 +78,9 @@ async def _by_hand(made: World, console: Console) -> None:
         story = Story(made, http, Workspace(made.workspace, http, asyncio.sleep), console)
         await story.post_alert("drift")
         for line in _HINTS:
-            console.print(line.format(page=made.workspace, channel=CHANNEL))
+            console.print(
+                line.format(page=made.workspace, channel=CHANNEL, folder=made.command.folder.relative_to(ROOT))
+            )
         await Monitor(story, console).watch()
 
 
@@ -86,9 +88,11 @@ _HINTS = (
     "An alert has just arrived: fraud-detector drifts since version 3 was promoted.",
     "  1. {page}/?as=mika&channel={channel}: you are Mika, ML engineer. Press [bold]Acknowledge[/bold].",
     "  2. Type [bold]/mlops rollback fraud-detector[/bold] and read the plan in the card's thread.",
-    "  3. Become Devi (top left), who is Accountable: press [bold]Approve[/bold]. The alias moves, serving follows.",
+    "  3. Become Devi (top left), Accountable for deployments: press [bold]Approve[/bold]. Serving follows.",
     "  4. The alerts end by themselves soon after. Then try [bold]/mlops timeline INC-1 export md[/bold].",
-    "Others: /mlops help · /mlops who fraud-detector · /mlops digest maturity. Ctrl-C ends everything.\n",
+    "Others: /mlops help · /mlops who fraud-detector · /mlops digest maturity; digests by the clock: #ml-platform.",
+    "At a terminal: cd {folder}; ../../.venv/bin/mlops-bot do incidents --as mika; … timeline verify --all",
+    "Ctrl-C ends everything; the next start begins anew.\n",
 )
 
 

@@ -138,6 +138,8 @@ async def listening(
     cwd: Path | None = None,
 ) -> AsyncIterator[tuple[Process, int]]:
     """A program that listens on a loopback port and answers `GET {ready}`; on a free port, or on the given one."""
+    if port:
+        _must_be_free(name, port)
     for attempt in range(1, ATTEMPTS + 1):
         chosen = port or free_port()
         async with running(name, command(chosen), log=log, env=env, cwd=cwd) as process:
@@ -150,6 +152,19 @@ async def listening(
                 continue
             yield process, chosen
             return
+
+
+def _must_be_free(name: str, port: int) -> None:
+    """Whoever listens there would be taken for our own program. Raises PortTaken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortTaken(
+                f"{name} can't listen on 127.0.0.1:{port}: {error.strerror}.", not_done="It was not started.",
+                next_step="Stop what listens there, or take another port.",
+            ) from None  # fmt: skip
 
 
 async def side_by_side(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:

@@ -114,7 +114,7 @@ async def sandbox_process(
 ) -> AsyncIterator[Server]:
     """The Slack workspace on this machine, as `mlops-bot sandbox` starts it."""
     async with listening(
-        "The sandbox",
+        "The Slack workspace",
         lambda port: [sys.executable, "-m", "sandbox", "--port", str(port), *arguments],
         log=directory / "sandbox.log",
         env=environment(),

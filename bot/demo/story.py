@@ -17,6 +17,7 @@ from bot.demo.workspace import Message, Workspace
 from bot.domain.errors import BotError
 
 CHANNEL = "ml-incidents"
+DIGESTS = "ml-platform"
 MIKA, DEVI, DANA, PAULA = "U0MLENG01", "U0DEVOPS1", "U0DATASCI", "U0PRODMGR"
 PATIENCE = 30.0
 """Seconds that a step may take before it counts as failed."""
@@ -172,10 +173,10 @@ class Story:
         """Nobody asks: the jobs are due a short while after the start."""
         for kind in ("daily", "maturity"):
             wanted = partial(_is_digest, kind)
-            await self.workspace.wait_for_message(CHANNEL, wanted, PATIENCE * 2)
-        posted = [m for m in await self.workspace.messages(CHANNEL) if _is_digest("", m)]
+            await self.workspace.wait_for_message(DIGESTS, wanted, PATIENCE * 2)
+        posted = [m for m in await self.workspace.messages(DIGESTS) if _is_digest("", m)]
         expect(len(posted) == 2, f"{len(posted)} digests were posted instead of two")
-        return "one of each"
+        return f"one of each, in #{DIGESTS}"
 
     # ------------------------------------------------------------ looking and doing
 

@@ -214,7 +214,7 @@ class Connection:
         _log.warning(self.fault)
 
     def _say(self, error: BaseException) -> None:
-        text = error.what if isinstance(error, BotError) else f"Slack can't be reached: {type(error).__name__}"
+        text = error.what if isinstance(error, BotError) else _unreached(error)
         if text != self.fault:
             _log.error("%s", error if isinstance(error, BotError) else text)
         self.fault = text
@@ -246,6 +246,12 @@ def away(code: str) -> BotError:
         not_done="Nothing is shown in Slack; alerts are still taken, and commands work by mlops-bot do.",
         next_step="It is tried again by itself.",
     )
+
+
+def _unreached(error: BaseException) -> str:
+    """The reason in words where it holds no address with a ticket in it."""
+    reason = str(error) if isinstance(error, aiohttp.ClientConnectorError) else type(error).__name__
+    return f"Slack can't be reached ({reason}); it is tried again by itself."
 
 
 def refused(code: str) -> BotError:
