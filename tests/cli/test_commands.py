@@ -42,7 +42,9 @@ def test_a_manifest_for_http_needs_an_address_that_slack_can_reach(tmp_path: Pat
 
 async def test_a_file_in_an_answer_can_be_piped(tmp_path: Path) -> None:
     folder = await lived_in(tmp_path)
-    (folder / "mlops-bot.yaml").write_text("people: {mika: {name: Mika, roles: [ml_engineer]}}\n")
+    (folder / "mlops-bot.yaml").write_text(
+        "people: {mika: {name: Mika, roles: [data_scientist, ml_engineer, devops_mlops_engineer, data_engineer, product_manager]}}\n"
+    )
     ran = bot(folder, "do", "timeline INC-1 export json", "--as", "mika")
     (folder / "piped.json").write_bytes(ran.stdout)
     assert b"Timeline of INC-1 as json" in ran.stderr
