@@ -22,6 +22,10 @@ PAGES_BACK = 10
 class LookupFailed(BotError):
     """A message could not be looked for; it must not be posted again before it can."""
 
+    def __init__(self, code: str) -> None:
+        super().__init__(f"Our own message could not be looked for ({code}).")
+        self.code = code
+
 
 class Finder:
     """Remembers what it has found for as long as the process lives."""
@@ -33,13 +37,13 @@ class Finder:
 
     async def channel(self, name: str) -> str:
         """A channel's id: of `#name`, of `@person` (the direct message's), or the id itself."""
+        if name[:1] not in {"@", "#"}:
+            return name
         if name not in self._channels:
-            if name.startswith("@"):
-                self._channels[name] = await self._direct(name[1:])
-            elif name.startswith("#"):
-                self._channels[name] = await self._named(name[1:])
-            else:
-                return name
+            found = await (self._direct(name[1:]) if name.startswith("@") else self._named(name[1:]))
+            if found == name:  # not there now, or archived; that may change, and only posts may be sent to a name
+                return found
+            self._channels[name] = found
         return self._channels[name]
 
     async def join(self, name: str) -> bool:
@@ -60,7 +64,7 @@ class Finder:
             try:
                 answer = await self._page(channel, thread_ts, cursor)
             except SlackApiError as error:
-                raise LookupFailed(f"Our own message could not be looked for ({api_error(error)}).") from error
+                raise LookupFailed(api_error(error)) from error
             messages: list[dict[str, Any]] = answer.get("messages") or []
             found = next((str(m["ts"]) for m in messages if _is_ours(m, post)), "")
             cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""

@@ -184,8 +184,7 @@ class Projector:
         except _TakenError:
             return False
         except LookupFailed as error:
-            await self._later(post, error.what, uncertain=True)
-            return False
+            return await self._unfound(post, error)
         except SlackApiError as error:
             return await self._failed(post, error)
         except NETWORK as error:
@@ -257,6 +256,16 @@ class Projector:
         # A refusal is an answer: nothing was posted. Anything else is none: look before posting again.
         uncertain = code.startswith("http_") or code in UNSURE
         await self._later(post, f"Slack says {code}", uncertain=uncertain)
+        return False
+
+    async def _unfound(self, post: Post, error: LookupFailed) -> bool:
+        """It could not be looked for. Where the bot is out of the channel, it looks again from within."""
+        if error.code in ABSENT:
+            if post.attempts < JOINS and await self._finder.join(post.channel):
+                await self._keep(replace(post, channel_id="", sending=True, attempts=post.attempts + 1))
+                return True
+            await self._explain(post, error.code)
+        await self._later(post, error.what, uncertain=True)
         return False
 
     async def _explain(self, post: Post, code: str) -> None:

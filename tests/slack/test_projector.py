@@ -100,6 +100,47 @@ async def test_the_process_ends_between_posting_and_remembering(here: Office, in
     assert (await here.world.post(key)).ts
 
 
+async def _in_doubt(here: Office) -> int:
+    """A card was posted, the answer was lost, and the process ended."""
+    await here.start()
+    await here.caught_up()
+    await here.post("fault", kind="lost_answer", method="chat.postMessage")
+    number = await here.world.fire(model=None)
+
+    async def posted() -> bool:
+        return (await here.world.post(f"card:{number}")).last_error.startswith("no answer")
+
+    await until(posted)
+    await here.stop()
+    await here.post("fault", kind="clear")
+    return number
+
+
+async def test_a_card_in_doubt_is_found_when_its_channel_is_no_longer_archived(here: Office) -> None:
+    number = await _in_doubt(here)
+    await here.post("archive", channel="ml-incidents", archived=True)
+    await here.start()
+
+    async def not_found() -> bool:
+        return "channel_not_found" in (await here.world.post(f"card:{number}")).last_error
+
+    await here.as_time_passes(not_found)
+    await here.post("archive", channel="ml-incidents", archived=False)
+    await here.caught_up()
+    await here.card(number)
+    await only_once(here)
+
+
+async def test_a_card_in_doubt_is_looked_for_from_within_the_channel(here: Office) -> None:
+    number = await _in_doubt(here)
+    await here.post("membership", channel="ml-incidents", user="mlops", member=False)
+    await here.start()
+    await here.caught_up()
+    await here.card(number)
+    await only_once(here)
+    assert [call for call in await here.calls("conversations.join") if call["ok"]]
+
+
 async def test_two_projectors_on_one_store_after_the_other(here: Office) -> None:
     """A second process finds what the first has posted, also in a thread that many have written in."""
     await here.start()
