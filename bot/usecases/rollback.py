@@ -1,7 +1,7 @@
 """The plan of a rollback: what is live as read, what will be, every check with its evidence, every call."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +25,10 @@ from bot.usecases.rollout import to_tell
 from bot.usecases.systems import Systems
 
 _UNCHANGED = "Nothing was planned or changed."
+_HEALTH: Mapping[Verdict, str] = {
+    Verdict.HEALTHY: ", healthy", Verdict.UNHEALTHY: ", unhealthy",
+    Verdict.UNKNOWN: "; whether it was healthy is not known",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,16 +152,27 @@ def _choose(
             not_done=_UNCHANGED,
             next_step=f"Say which one: /mlops rollback {binding.model} --to VERSION (it has {', '.join(others[:10])}).",
         )
-    return good.version, f"the previous good version: {_span_text(good)}", good
+    return good.version, _why_good(good, spans, live), good
 
 
 def _last_span(spans: tuple[LiveSpan, ...], version: str) -> LiveSpan | None:
     return max((s for s in spans if s.version == version), key=lambda s: s.since, default=None)
 
 
-def _span_text(span: LiveSpan) -> str:
+def _span_text(span: LiveSpan, *, health: str | None = None) -> str:
     until = f"to {span.until:%Y-%m-%d %H:%M} UTC ({spoken(span.until - span.since)})" if span.until else "until now"
-    return f"live from {span.since:%Y-%m-%d %H:%M} {until}, {span.verdict.value} (ledger)"
+    return (
+        f"live from {span.since:%Y-%m-%d %H:%M} {until}{_HEALTH[span.verdict] if health is None else health} (ledger)"
+    )
+
+
+def _why_good(good: LiveSpan, spans: tuple[LiveSpan, ...], live: str) -> str:
+    """It is called good only when it is known to be; nothing known against it is less, and said as that."""
+    if good.verdict is Verdict.HEALTHY:
+        return f"the previous good version: {_span_text(good)}"
+    passed_over = any(span.since > good.since and span.version not in {good.version, live} for span in spans)
+    which = "an earlier version" if passed_over else "the version before"
+    return f"{which}: {_span_text(good, health='; no incident is known about it')}"
 
 
 # ---------------------------------------------------------------- calls
@@ -215,7 +230,7 @@ def _artifact(target: ModelVersion) -> Check:
 
 
 def _was_live(facts: Facts) -> Check:
-    name = "was live and healthy before"
+    name = "was live before"
     if facts.span is None:
         return Check(name, CheckResult.WARN, "the ledger has never seen it live")
     match facts.span.verdict:

@@ -105,12 +105,12 @@ def a_plan(**more: object) -> Plan:
         "kind": OperationKind.ROLLBACK, "model": FRAUD, "environment": "production",
         "now": Live("3", Observation("3", Evidence.REGISTRY, NOW), Observation("3", Evidence.ANSWER, NOW)),
         "target": target, "current": current,
-        "target_why": "the previous good version: live from 2026-10-14 03:10 to 2026-11-23 02:28 UTC (39 d 23 h), "
-        "unknown (ledger)",
+        "target_why": "the version before: live from 2026-10-14 03:10 to 2026-11-23 02:28 UTC (39 d 23 h); "
+        "no incident is known about it (ledger)",
         "checks": (
             Check("version is ready", CheckResult.PASS, "the registry says ready"),
             Check("artefact is there", CheckResult.PASS, "its description was fetched just now"),
-            Check("was live and healthy before", CheckResult.PASS, "live from 2026-10-14 to 2026-11-23"),
+            Check("was live before", CheckResult.PASS, "live from 2026-10-14 to 2026-11-23"),
             Check("callers can use it unchanged", CheckResult.PASS, "same inputs and outputs"),
             Check("serving: fraud", CheckResult.WARN, "it answers with version 2, the registry points at 3"),
         ),

@@ -17,6 +17,7 @@ from bot.domain.incident import Status
 from bot.domain.models import Change
 from bot.domain.operation import Call, Check, CheckResult, OperationState
 from bot.domain.people import Person
+from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity
 from bot.slack.blocks import card as cards
 from bot.slack.blocks import declare
@@ -202,6 +203,12 @@ def test_an_unknown_model_is_said_and_not_guessed() -> None:
     assert "What changed" not in shown
 
 
+def test_a_declared_incident_keeps_the_reason_of_its_phase() -> None:
+    why = "declared by a person; no routing rule fits its title"
+    route = SETUP.route_for(PhaseChoice(Phase.DEPLOYMENT, NO_RULE, why), FRAUD)
+    assert f"Phase Deployment ({why})" in text(cards.card(an_incident_view(an_incident(route=route))))
+
+
 def test_a_user_group_is_mentioned_in_the_place_of_people() -> None:
     shown = text(MESSAGES["card_user_group"]())
     assert "Responsible <!subteam^S0MLONCALL>" in shown
@@ -250,6 +257,17 @@ def test_every_state_of_an_operation_can_be_shown(state: OperationState) -> None
     assert state.value in message.text
     accepted(operations.ask(an_operation_view(decided(state)), LINK))
     accepted(cards.card(an_incident_view(operations=(decided(state),))))
+
+
+def test_what_a_plan_leaves_out_of_its_warnings_is_counted() -> None:
+    def shown(count: int) -> str:
+        plan = a_plan(cannot=tuple(f"Caveat {number}." for number in range(1, count + 1)))
+        return text(accepted(operations.operation(an_operation_view(an_operation(plan=plan)))))
+
+    assert "Caveat 8." in shown(8)
+    assert "not shown here" not in shown(8)
+    assert "Caveat 9." not in shown(11)
+    assert "and 3 more, not shown here" in shown(11)
 
 
 def test_only_a_plan_that_waits_can_be_decided() -> None:

@@ -1,6 +1,7 @@
 """Asking for a rollback: the plan says what is true, what will be sent and what forbids it; nothing is ever guessed."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -35,7 +36,7 @@ async def refused(world: World, text: str = f"rollback {FRAUD}", tone: Tone = To
 async def test_the_previous_good_version_comes_from_the_ledger(world: World) -> None:
     plan = await asked(world)
     assert (plan.now.version, plan.target.version) == ("3", "2")
-    assert plan.target_why.startswith("the previous good version: live from 2026-10-14")
+    assert plan.target_why.startswith("the version before: live from 2026-10-14")
     assert plan.current is not None
     assert (plan.current.metrics["auc"], plan.target.metrics["auc"]) == (0.94, 0.93)
     assert [check.result for check in plan.checks] == [CheckResult.PASS] * 5
@@ -44,6 +45,30 @@ async def test_the_previous_good_version_comes_from_the_ledger(world: World) -> 
     ]
     assert plan.cannot == ("It has no compare-and-set.",)
     assert plan.undo == "The same way back: champion → version 3."
+
+
+@pytest.mark.parametrize(("verdict", "result", "says"), [
+    (Verdict.UNKNOWN, CheckResult.PASS, "; whether it was healthy is not known (ledger)"),
+    (Verdict.HEALTHY, CheckResult.PASS, ", healthy (ledger)"),
+    (Verdict.UNHEALTHY, CheckResult.WARN, ", unhealthy (ledger)"),
+])  # fmt: skip
+async def test_a_version_is_called_healthy_only_when_it_is_known_to_be(
+    world: World, verdict: Verdict, result: CheckResult, says: str
+) -> None:
+    await world.learn()
+
+    def relive(tx) -> None:
+        _, second, third = tx.ledger.spans(FRAUD, "production")
+        tx.ledger.end(FRAUD, "production", tx.now)
+        tx.ledger.begin(replace(second, since=tx.now, until=None, verdict=verdict))
+        tx.ledger.end(FRAUD, "production", tx.now + timedelta(minutes=1))
+        tx.ledger.begin(replace(third, since=tx.now + timedelta(minutes=1), until=None))
+
+    await world.store.write(relive)
+    plan = (await world.operation(await world.request(MIKA, f"rollback {FRAUD} --to 2"))).plan
+    check = next(check for check in plan.checks if check.name == "was live before")
+    assert check.result is result
+    assert check.evidence.endswith(says)
 
 
 async def test_a_version_that_was_bad_is_passed_over(world: World) -> None:
@@ -60,7 +85,10 @@ async def test_a_version_that_was_bad_is_passed_over(world: World) -> None:
 
     await world.store.write(condemn)
     number = await world.request(MIKA)
-    assert (await world.operation(number)).plan.target.version == "1"
+    plan = (await world.operation(number)).plan
+    assert plan.target.version == "1"
+    assert plan.target_why.startswith("an earlier version: live from")
+    assert plan.target_why.endswith("; no incident is known about it (ledger)")
 
 
 @pytest.mark.parametrize("word", ["1", "v1", "V1"])
@@ -74,7 +102,7 @@ async def test_a_version_that_was_never_live_is_minded(world: World) -> None:
     world.registry.register(FRAUD, model_version(FRAUD, "4", world.clock.now()))
     plan = await asked(world, f"rollback {FRAUD} --to 4")
     minded = {check.name: check.evidence for check in plan.checks if check.result is CheckResult.WARN}
-    assert minded == {"was live and healthy before": "the ledger has never seen it live"}
+    assert minded == {"was live before": "the ledger has never seen it live"}
 
 
 async def test_a_version_that_is_not_there(world: World) -> None:

@@ -8,7 +8,6 @@ from bot.domain.incident import Incident, Status
 from bot.domain.metrics import spoken
 from bot.domain.models import Change
 from bot.domain.operation import Operation, OperationState
-from bot.domain.routing import NO_RULE
 from bot.domain.severity import Severity
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import INCIDENT_EVENT, Block, Message, Metadata
@@ -145,7 +144,7 @@ def _lasted(incident: Incident) -> str:
 def _people(view: IncidentView) -> list[Element]:
     """Who does what, and why it is them."""
     route = view.incident.route
-    why = "no routing rule matched" if route.rule == NO_RULE else clean(route.why, 120, one_line=True)
+    why = clean(route.why, 120, one_line=True)
     line = [text("Phase ", bold=True), text(f"{route.phase.value} ({why})"), text("\nResponsible ", bold=True)]
     if not view.responsible:
         line.append(text("nobody is configured, so nobody was paged"))

@@ -42,6 +42,7 @@ _FOLLOWS: Mapping[str, str] = {
     Propagation.NONE.value: "nothing that serves it is known",
 }
 METRICS_SHOWN = 6
+CANNOT_SHOWN = 8
 
 
 def operation(view: OperationView) -> Message:
@@ -114,7 +115,9 @@ def _plan(view: OperationView) -> list[Block]:
         *_calls(view.operation),
     ]
     if plan.cannot:
-        rows = [[text(sentence, limit=300)] for sentence in plan.cannot[:4]]
+        rows = [[text(sentence, limit=300)] for sentence in plan.cannot[:CANNOT_SHOWN]]
+        left_out = len(plan.cannot) - len(rows)
+        rows += [[text(f"and {left_out} more, not shown here")]] if left_out else []
         blocks.append(rich(section(text("What can't be guaranteed", bold=True)), bullets(rows)))
     blocks.append(rich(section(text("If it was wrong: ", bold=True), text(plan.undo, limit=300))))
     return [block for block in blocks if block]
