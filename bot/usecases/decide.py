@@ -14,6 +14,8 @@ from bot.usecases.setup import Setup
 def approve(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
     """An Accountable person's yes to exactly this plan: the first click wins, and starts the work in one commit."""
     operation = get(tx, number)
+    if operation.state is not OperationState.AWAITING_APPROVAL:
+        return _too_late(setup, operation, "approved")
     allowed = may(by.id, Right.APPROVE, operation.route, requester=operation.requested_by)
     if not allowed.allowed:
         return _refuse(tx, operation, by, "approved", allowed)
@@ -25,8 +27,6 @@ def approve(tx: Transaction, setup: Setup, number: int, by: Person, reason: str 
             f"Ask anew: {again(operation)}",
             tone=Tone.REFUSED,
         )
-    if operation.state is not OperationState.AWAITING_APPROVAL:
-        return _too_late(setup, operation, "approved")
     after = move(
         operation, OperationState.APPROVED, decided_by=by.id, decided_at=tx.now, decision_reason=reason[:REASON_LIMIT]
     )
@@ -42,6 +42,8 @@ def approve(tx: Transaction, setup: Setup, number: int, by: Person, reason: str 
 def reject(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
     """A no, with a reason where one was given."""
     operation = get(tx, number)
+    if operation.state is not OperationState.AWAITING_APPROVAL:
+        return _too_late(setup, operation, "rejected")
     allowed = may(by.id, Right.REJECT, operation.route, requester=operation.requested_by)
     if not allowed.allowed:
         return _refuse(tx, operation, by, "rejected", allowed)
@@ -51,6 +53,8 @@ def reject(tx: Transaction, setup: Setup, number: int, by: Person, reason: str =
 def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
     """The requester, or the Accountable, takes it back before it starts, or gives up one that stays in doubt."""
     operation = get(tx, number)
+    if operation.state not in {OperationState.AWAITING_APPROVAL, OperationState.IN_DOUBT}:
+        return _too_late(setup, operation, "cancelled")
     allowed = may(by.id, Right.CANCEL, operation.route, requester=operation.requested_by)
     if not allowed.allowed:
         return _refuse(tx, operation, by, "cancelled", allowed)
@@ -62,8 +66,6 @@ def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str =
 def _end(
     tx: Transaction, setup: Setup, operation: Operation, by: Person, to: OperationState, kind: Kind, reason: str
 ) -> Reply:
-    if operation.state is not OperationState.AWAITING_APPROVAL:
-        return _too_late(setup, operation, to.value)
     after = move(
         operation, to, decided_by=by.id, decided_at=tx.now, decision_reason=reason[:REASON_LIMIT],
         outcome=f"{to.value.capitalize()} by {by.name}. Nothing was changed.", finished_at=tx.now,
@@ -121,6 +123,7 @@ def _refuse(tx: Transaction, operation: Operation, by: Person, undone: str, allo
 
 
 def _too_late(setup: Setup, operation: Operation, undone: str) -> Reply:
+    """The state comes before the right: nobody may decide what is decided, so nobody is refused either."""
     who = f" ({setup.name(operation.decided_by)})" if operation.decided_by else ""
     return say(
         f"{operation.ref} is {operation.state.value} already{who}.",

@@ -3,11 +3,13 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.operation import OperationState
 from bot.domain.timeline import Kind
 from bot.usecases import operate
 from bot.usecases.reply import Tone
-from tests.usecases.world import DANA, DEVI, FRAUD, MIKA, World, shown
+from tests.usecases.world import DANA, DEVI, FRAUD, MIKA, STRANGER, World, shown
 
 
 async def test_the_accountable_approves_and_the_work_starts_in_the_same_commit(world: World) -> None:
@@ -92,6 +94,18 @@ async def test_rejecting_with_a_reason(world: World) -> None:
     assert operation.outcome == "Rejected by Devi Rao. Nothing was changed."
     assert "look at the feature store first" in (await world.timeline(operation.incident, Kind.REJECTED))[0].text
     assert "is rejected already (Devi Rao)" in (await world.say(f"approve OP-{number}", DEVI)).title
+
+
+@pytest.mark.parametrize("verb", ["approve", "reject", "cancel"])
+async def test_what_is_decided_already_is_said_before_who_may(world: World, verb: str) -> None:
+    number = await world.approved()
+    assert await world.carry_out() == 1
+    for person in (MIKA, STRANGER):
+        reply = await world.say(f"{verb} OP-{number}", person)
+        assert (reply.tone, reply.title) == (Tone.INFO, f"OP-{number} is succeeded already (Devi Rao).")
+    operation = await world.operation(number)
+    assert operation.state is OperationState.SUCCEEDED
+    assert not await world.timeline(operation.incident, Kind.REFUSAL)
 
 
 async def test_the_requester_takes_it_back(world: World) -> None:
