@@ -240,7 +240,9 @@ async def test_the_median_counts_and_never_is_longer_than_any_time(
 
 async def test_who_still_has_time_is_not_late(world: World) -> None:
     number = await world.fire()
-    assert (await judged(world))[Criterion.ACKNOWLEDGED].finding is Finding.UNKNOWN
+    waiting = (await judged(world))[Criterion.ACKNOWLEDGED]
+    assert waiting.finding is Finding.UNKNOWN
+    assert waiting.evidence.startswith("1 incident is not acknowledged yet, target ")
     await _change(world, number, status=Status.RESOLVED, resolved_at=world.clock.now() + timedelta(minutes=1))
     world.clock.advance(timedelta(days=1))
     assert (await judged(world))[Criterion.ACKNOWLEDGED].finding is Finding.UNKNOWN

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.alert import Alert
 from bot.domain.errors import IntegrationError
-from bot.domain.incident import Incident
+from bot.domain.incident import Incident, Status
 from bot.domain.maturity import Criterion, Finding, Judgement
 from bot.domain.metrics import response, spoken
 from bot.domain.models import Binding, Change, LiveSpan
@@ -156,6 +156,10 @@ def _acknowledged(setup: Setup, rows: Rows) -> Judgement:
     # Who still has time, or was never needed, is neither in time nor late.
     due = [i for i in rows.real if i.acknowledged_at or (i.resolved_at or rows.now) - i.opened_at > target]
     times = response(due).to_acknowledge
+    waiting = sum(i.status is Status.OPEN for i in rows.real)
+    if not due and waiting:
+        text = f"{waiting} incident{'s are' if waiting > 1 else ' is'} not acknowledged yet, target {spoken(target)}"
+        return Judgement(Criterion.ACKNOWLEDGED, Finding.UNKNOWN, text)
     if not due:
         text = f"there was no incident to acknowledge in {WINDOW.days} days; the next one in time would prove it"
         return Judgement(Criterion.ACKNOWLEDGED, Finding.UNKNOWN, text)
