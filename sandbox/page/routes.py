@@ -16,6 +16,9 @@ from sandbox.page.reader import Reader, in_channel
 from sandbox.page.views import home_html, modals_html
 from sandbox.workspace import Channel, Workspace
 
+NEWCOMER = "mika"
+"""Who one is until one says otherwise: the person whom the README tells about."""
+
 
 class Page(HTMLResponse):
     """HTML under the policy; a lone surrogate in somebody's text becomes a question mark, not an error."""
@@ -144,14 +147,15 @@ def _call(request: Request, reader: Reader) -> Markup:
 
 
 def _reader(workspace: Workspace, request: Request) -> Reader:
-    """Who looks: whom the address names, else the first one who sees the channel that it names."""
+    """Who looks: whom the address names, else the newcomer or the first one who sees the channel that it names."""
     name, channel = request.query_params.get("as"), request.query_params.get("channel")
     if name:
         person = workspace.person(name)
         if person is None or person.is_bot:
             raise Missing(f"There is nobody called “{name}” here.")
         return Reader(workspace, person)
-    readers = [Reader(workspace, p) for p in workspace.members.values() if not p.is_bot]
+    people = sorted((p for p in workspace.members.values() if not p.is_bot), key=lambda p: p.name != NEWCOMER)
+    readers = [Reader(workspace, p) for p in people]
     return next((r for r in readers if not channel or r.channel(channel)), readers[0])
 
 

@@ -84,9 +84,13 @@ async def test_who_or_what_is_not_here_is_said_with_a_way_on(web: httpx.AsyncCli
     assert 'href="/?as=dana"' in answer.text
 
 
-async def test_without_a_name_one_is_somebody_who_sees_the_channel(web: httpx.AsyncClient) -> None:
+async def test_without_a_name_one_is_mika_or_somebody_who_sees_the_channel(web: httpx.AsyncClient) -> None:
     assert "You are Devi Rao" in unescape(await _ok(web, "/?channel=ml-leads"))
-    assert "You are Dana Sutter" in unescape(await _ok(web, "/"))
+    for address in ("/", "/?channel=ml-incidents"):
+        page = unescape(await _ok(web, address))
+        assert "You are Mika Laine" in page
+        assert '"as":"mika"' in page
+        assert 'data-channel="C0INCIDENT"' in page
 
 
 async def test_a_long_channel_comes_in_windows_that_meet(world: World, web: httpx.AsyncClient) -> None:
