@@ -11,11 +11,15 @@ from sandbox.workspace import messages
 from sandbox.world import Sandbox
 from tests.browser import Browser, Tab, artefacts
 from tests.needs import needs
-from tests.sandbox.page_app import living
-from tests.sandbox.page_world import DEVI, World, as_json, crowd, incident_view, populate
+from tests.sandbox.page_app import SEVERITY, living
+from tests.sandbox.page_world import DEVI, MIKA, World, as_json, crowd, incident_view, populate
 
 pytestmark = needs("chromium")
 FIRST = "#log .msg:not(.ephemeral)"
+NOTES_ABOVE = (
+    "document.querySelector('#notes').getBoundingClientRect().bottom"
+    " <= document.querySelector('#main .composer').getBoundingClientRect().top"
+)
 
 
 @pytest.fixture
@@ -39,6 +43,16 @@ async def _menu(tab: Tab, entry: str) -> None:
     await tab.hover(FIRST)
     await tab.click(f"{FIRST} .tools [data-more]")
     await tab.click(f"text={entry}")
+
+
+def _in_sight(text: str, where: str = "#log") -> str:
+    """That the last message with this text can be seen in its list."""
+    return f"""(() => {{
+      const list = document.querySelector({json.dumps(where)}).getBoundingClientRect();
+      const rows = [...document.querySelectorAll({json.dumps(where + " .msg")})];
+      const row = rows.findLast(one => one.textContent.includes({json.dumps(text)})).getBoundingClientRect();
+      return row.top >= list.top && row.bottom <= list.bottom;
+    }})()"""
 
 
 async def test_a_night_from_declaring_to_pinning(browser: Browser, place: tuple[Sandbox, str]) -> None:
@@ -165,11 +179,66 @@ async def test_what_the_app_does_not_take_is_told_to_the_person(browser: Browser
         await tab.type("/deploy now", into="#main .composer textarea")
         await tab.press("Enter")
         await tab.sees("/deploy is not a command here. The app has: /mlops.", "#notes")
+        await tab.until(NOTES_ABOVE)
         assert await tab.evaluate("document.querySelector('#main .composer textarea').value") == "/deploy now"
         await tab.evaluate("document.querySelector('#main .composer textarea').value = ''")
         await tab.type("/mlops silent", into="#main .composer textarea")
         await tab.press("Enter")
         await tab.sees("operation_timeout", "#notes")
+
+        # What is to be sent again may be long: no note covers it, or its button.
+        low = await tab.evaluate("document.querySelector('#main .composer').offsetHeight")
+        await tab.type("\nline" * 5, into="#main .composer textarea")
+        await tab.until(f"document.querySelector('#main .composer').offsetHeight > {low} + 40")
+        await tab.until(NOTES_ABOVE)
+        await tab.click("#main .composer [type=submit]")
+
+
+async def test_what_one_does_brings_its_answer_into_sight_and_nobody_else_moves_the_page(
+    browser: Browser, place: tuple[Sandbox, str]
+) -> None:
+    sandbox, url = place
+    world = World(sandbox.workspace)
+    first = world.post({"text": "How bad is it?", "blocks": [{"type": "actions", "elements": [SEVERITY]}]})
+    for n in range(40):
+        world.say(DEVI, f"note {n}")
+        world.say(DEVI, f"reply {n}", first.ts)
+    field = "#main .composer textarea"
+    up = "document.querySelector('#log').scrollTop = 0"
+    async with browser.tab() as tab:
+        await _enter(tab, url)
+        await tab.type("/mlops help", into=field)
+        await tab.evaluate(up)
+        await tab.press("Enter")
+        await tab.until(_in_sight("and wrote help"))
+
+        await tab.type("Looking.", into=field)
+        await tab.evaluate(up)
+        await tab.press("Enter")
+        await tab.until(_in_sight("Looking."))
+
+        # What is pressed far above is answered below, for this person alone.
+        await tab.evaluate(up)
+        await tab.choose("#log select[data-action=pick]", "sev1")
+        await tab.until(_in_sight("You chose sev1."))
+
+        # What others say, and what the app says unasked, leaves one where one reads.
+        await tab.evaluate(up)
+        world.say(DEVI, "Still reading?")
+        messages.whisper(sandbox.workspace, world.incidents, MIKA, {"text": "Your turn begins at six."})
+        await tab.until("document.querySelector('#log').textContent.includes('Your turn begins at six.')")
+        await tab.until("document.querySelector('#log').textContent.includes('Still reading?')")
+        await tab.sees("New messages ↓", "#main")
+        assert await tab.evaluate("document.querySelector('#log').scrollTop") == 0
+
+        # A thread is a list of its own.
+        await tab.click(f"[id='m-{first.ts}'] .replies")
+        await tab.sees("reply 39", "#side .thread-replies")
+        await tab.type("Thank you", into="#side .composer textarea")
+        await tab.evaluate("document.querySelector('#thread-log').scrollTop = 0")
+        await tab.press("Enter")
+        await tab.until(_in_sight("Thank you", "#thread-log"))
+        assert tab.errors == []
 
 
 async def test_somebody_else_by_keyboard_and_the_home_of_the_app(browser: Browser, place: tuple[Sandbox, str]) -> None:

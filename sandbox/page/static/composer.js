@@ -41,6 +41,7 @@ export async function send(form) {
   if (isCommand && !commandsOf(area).includes(command)) {
     note(`${command} is not a command here. The app has: ${commandsOf(area).join(", ") || "none"}.`);
     area.value = text;
+    grow(area);
     return;
   }
   const outcome = await busy($("[type=submit]", form), () =>

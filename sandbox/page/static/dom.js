@@ -22,9 +22,23 @@ export function elements(html) {
   return [...holder.content.children];
 }
 
+// The answer to what a person did must not come out of sight; what comes unasked leaves them where they read.
+const ANSWERED = new Set(["command", "message", "click", "shortcut", "submit", "react"]);
+const SOON = 30_000;
+let doing = null;
+
+/** Whether a message that is new in a channel is what this person waits for: their own one, or an answer for them alone. */
+export function awaited(row) {
+  const mine = row.classList.contains("ephemeral") || row.dataset.author === state.me;
+  if (!mine || doing?.channel !== row.dataset.channel || Date.now() > doing.until) return false;
+  doing = null;
+  return true;
+}
+
 /** Do something as the person one is. Resolves to the outcome; what the person must know is shown. */
 export async function act(what, body) {
   let outcome;
+  if (ANSWERED.has(what)) doing = { channel: body.channel ?? state.channel, until: Date.now() + SOON };
   try {
     const answer = await fetch(`/sandbox/${what}`, {
       method: "POST",
@@ -40,6 +54,14 @@ export async function act(what, body) {
   return outcome;
 }
 
+/** Notes stand above the fields to write in, however high these are: what was wrong can be sent again at once. */
+function lift() {
+  const tops = $$(".composer").filter((one) => one.offsetParent).map((one) => one.getBoundingClientRect().top);
+  document.getElementById("notes").style.bottom = tops.length ? `${innerHeight - Math.min(...tops) + 8}px` : "";
+}
+
+const growing = new ResizeObserver(lift);
+
 /** A short note in the corner; it stays long enough to be read, and can be dismissed. */
 export function note(text) {
   const box = document.createElement("div");
@@ -53,6 +75,8 @@ export function note(text) {
   close.addEventListener("click", () => box.remove());
   box.append(words, close);
   document.getElementById("notes").append(box);
+  lift();
+  for (const one of $$(".composer")) growing.observe(one);
   setTimeout(() => box.remove(), 4000 + text.length * 60);
 }
 

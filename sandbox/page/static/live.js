@@ -1,6 +1,6 @@
 // Keeping what is shown true: the workspace says what changed, and only that is fetched again.
 
-import { $, $$, elements, fragment, state } from "./dom.js";
+import { $, $$, awaited, elements, fragment, state } from "./dom.js";
 import { refreshModals } from "./dialogs.js";
 import { arrange, localise } from "./moments.js";
 
@@ -36,7 +36,7 @@ function place(html, channel, ts, thread) {
   const [fresh] = elements(html).filter((one) => one.classList.contains("msg"));
   const old = document.getElementById(`${thread ? "t" : "m"}-${ts}`);
   const scroller = thread ? document.getElementById("thread-log") : list;
-  const stick = atBottom(scroller);
+  const stick = (fresh && !old && awaited(fresh)) || atBottom(scroller);
   if (!fresh) old?.remove();
   else if (old) replace(old, fresh);
   else insert(list, fresh);
