@@ -13,6 +13,7 @@ from bot.domain.routing import Phase, PhaseChoice, Route, letters
 from bot.domain.runbook import Runbook, search
 from bot.ports.store import Transaction
 from bot.usecases.grammar import NOT_BUILT, USAGE
+from bot.usecases.markdown import parts_of
 from bot.usecases.reply import Bullets, Code, Facts, Heading, Link, Paragraph, Part, Reply, Table, Tone, say
 from bot.usecases.setup import Setup
 from bot.usecases.views import no_incident
@@ -182,7 +183,7 @@ def show_runbook(runbook: Runbook, *, model: str = "MODEL", incident: str = "INC
     parts: list[Part] = [Bullets(steps, ordered=True)]
     if runbook.verify:
         parts.append(Facts((("It worked when", runbook.verify),)))
-    parts.append(Paragraph(runbook.prose))
+    parts += parts_of(runbook.prose)
     parts.append(
         Facts((("Reviewed", reviewed), ("Owner", runbook.owner or "nobody"), ("Chosen because", why or "asked for")))
     )
