@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from bot.domain.alert import Alert
+from bot.domain.alert import Alert, AlertStatus
 from bot.domain.errors import NotFound
 from bot.domain.incident import Incident
 from bot.domain.models import Change
@@ -12,6 +12,7 @@ from bot.domain.operation import Operation
 from bot.domain.people import Person
 from bot.domain.routing import Assignment, Phase, letters
 from bot.domain.runbook import Runbook
+from bot.domain.severity import Severity, from_labels
 from bot.domain.timeline import Entry
 from bot.ports.store import Transaction
 from bot.usecases.setup import Setup
@@ -48,6 +49,8 @@ class IncidentView:
     can_roll_back: bool
     """Whether the model has a binding with a registry pointer: else the button is not drawn."""
     can_retrain: bool
+    worse: Severity | None = None
+    """What a firing alert's label speaks for, when that is worse than the incident's severity: only people raise it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
     binding = setup.binding(incident.model, incident.environment) if incident.model else None
     since = incident.opened_at - setup.policies.changes_window
     changes = tx.changes.of(incident.model, since) if incident.model else ()
+    alerts = tuple(tx.episodes.alerts_of(number, limit=20))
     return IncidentView(
         incident=incident,
         now=tx.now,
@@ -90,13 +94,21 @@ def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
         responsible=tuple({a.person: named(setup, a, route.phase) for a in route.responsible}.values()),
         acknowledged_by=setup.name(incident.acknowledged_by) if incident.acknowledged_by else "",
         assignee=setup.name(incident.assignee) if incident.assignee else "",
-        alerts=tuple(tx.episodes.alerts_of(number, limit=20)),
+        alerts=alerts,
         changes=tuple(changes[:5]),
         runbook=next((r for r in setup.runbooks if r.slug == incident.runbook), None),
         operations=tuple(tx.operations.newest(limit=10, incident=number)),
         can_roll_back=binding is not None and binding.pointer is not None,
         can_retrain=False,
+        worse=_worse(setup, incident, alerts),
     )
+
+
+def _worse(setup: Setup, incident: Incident, alerts: Sequence[Alert]) -> Severity | None:
+    firing = (alert for alert in alerts if alert.status is AlertStatus.FIRING)
+    spoken = [from_labels(alert.labels, setup.severities)[0] for alert in firing]
+    worse = [severity for severity in spoken if severity.worse_than(incident.severity)]
+    return min(worse, key=lambda severity: severity.value, default=None)
 
 
 def named(setup: Setup, assignment: Assignment, phase: Phase) -> Named:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.alert import Reading
+from bot.domain.alert import Alert, AlertStatus, Reading
 from bot.domain.incident import Status
 from bot.domain.models import Change
 from bot.domain.operation import Call, Check, CheckResult, OperationState
@@ -207,6 +207,26 @@ def test_a_declared_incident_keeps_the_reason_of_its_phase() -> None:
     why = "declared by a person; no routing rule fits its title"
     route = SETUP.route_for(PhaseChoice(Phase.DEPLOYMENT, NO_RULE, why), FRAUD)
     assert f"Phase Deployment ({why})" in text(cards.card(an_incident_view(an_incident(route=route))))
+
+
+def an_alert(name: str, status: AlertStatus = AlertStatus.FIRING) -> Alert:
+    return Alert("alertmanager", "", name, name, status, NOW, reading=Reading("p99", 2.5, 1.0))
+
+
+def test_a_card_lists_what_fires_when_it_is_more_than_one() -> None:
+    alerts = tuple(an_alert(f"Alert{number}") for number in range(1, 6))
+    shown = text(accepted(cards.card(an_incident_view(an_incident(alerts_firing=5), alerts=alerts))))
+    assert "• Alert3: p99 2.5, limit 1 (bad above)" in shown
+    assert "Alert4" not in shown
+    assert "and 2 more" in shown
+    ended = an_alert("Alert2", AlertStatus.RESOLVED)
+    assert "Firing" not in text(cards.card(an_incident_view(alerts=(alerts[0], ended))))
+
+
+def test_a_card_says_that_an_alert_speaks_for_a_worse_severity_and_how_to_raise_it() -> None:
+    shown = text(accepted(cards.card(an_incident_view(worse=Severity.SEV1))))
+    assert "Severity sev2, but an alert says sev1: /mlops severity INC-42 sev1 raises it" in shown
+    assert "raises it" not in text(cards.card(an_incident_view(resolved(), worse=Severity.SEV1)))
 
 
 def test_a_user_group_is_mentioned_in_the_place_of_people() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.domain.alert import Alert, Direction, Reading
+from bot.domain.alert import Alert, AlertStatus, Direction, Reading
 from bot.domain.incident import Incident, Status
 from bot.domain.metrics import spoken
 from bot.domain.models import Change
@@ -34,6 +34,7 @@ _DOTS: Mapping[Severity, str] = {
 }  # fmt: skip
 STEPS_SHOWN = 3
 CHANGES_SHOWN = 3
+ALERTS_SHOWN = 3
 
 
 def card(view: IncidentView) -> Message:
@@ -78,8 +79,16 @@ def _facts(view: IncidentView) -> list[Element]:
         line.append(text(", nobody has acknowledged it yet"))
     if view.assignee and incident.status.live and view.assignee != view.acknowledged_by:
         line.append(text(f", with {view.assignee}", limit=100))
+    if view.worse is not None and incident.status.live:
+        line += [
+            text("\nSeverity ", bold=True),
+            text(f"{incident.severity.value}, but an alert says {view.worse.value}: "),
+        ]
+        line += [text(f"/mlops severity {incident.ref} {view.worse.value}", code=True), text(" raises it")]
     line += [text("\nModel ", bold=True), *_model(incident)]
-    if incident.reading is not None:
+    firing = _firing(view)
+    line += firing
+    if incident.reading is not None and not firing:
         line += [text("\nMetric ", bold=True), text(reading_text(incident.reading), limit=200)]
     line += _drift(view.alerts)
     line += [text("\nSince ", bold=True), *_since(incident)]
@@ -130,6 +139,19 @@ def _drift(alerts: Sequence[Alert]) -> list[Element]:
     more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""
     size = f", {drift.sample_size:,} rows" if drift.sample_size else ""
     return [text("\nDrift ", bold=True), text(f"{drift.kind.value} by {drift.method}: {names}{more}{size}", limit=300)]
+
+
+def _firing(view: IncidentView) -> list[Element]:
+    """What fires, when it is more than the one that the title names; the newest first."""
+    alerts = [alert for alert in view.alerts if alert.status is AlertStatus.FIRING]
+    if len(alerts) < 2 or not view.incident.status.live:
+        return []
+    line: list[Element] = [text("\nFiring", bold=True)]
+    for alert in alerts[:ALERTS_SHOWN]:
+        reading = f": {reading_text(alert.reading)}" if alert.reading is not None else ""
+        line.append(text(f"\n• {clean(alert.name, 60, one_line=True) or 'unnamed alert'}{reading}", limit=200))
+    more = max(len(alerts), view.incident.alerts_firing) - ALERTS_SHOWN
+    return [*line, text(f"\nand {more} more")] if more > 0 else line
 
 
 def _lasted(incident: Incident) -> str:
