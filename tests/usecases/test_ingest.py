@@ -71,6 +71,13 @@ async def test_a_second_alert_of_the_same_model_joins_and_the_card_is_edited(wat
     assert len(await watch.timeline(1, Kind.ALERT_FIRED)) == 2
 
 
+async def test_a_worse_alert_that_joins_is_shown_as_worse(watch: Watch) -> None:
+    await watch.send(an_alert(watch.start, severity="warning"))
+    assert (await watch.view()).worse is None
+    await watch.send(an_alert(watch.start, "ModelLatencyHigh", severity="critical"))
+    assert ((await watch.incident()).severity, (await watch.view()).worse) == (Severity.SEV3, Severity.SEV1)
+
+
 async def test_different_models_and_environments_are_different_incidents(watch: Watch) -> None:
     staging = an_alert(watch.start, fingerprint="s", labels={"model": FRAUD, "environment": "staging"})
     receipt = await watch.send(an_alert(watch.start), an_alert(watch.start, model="churn"), staging)
