@@ -30,6 +30,7 @@ def sidebar_html(reader: Reader, here: str) -> Markup:
                 _place(reader, direct, app, bot.real_name, here, address=f"@{bot.name}"),
                 el("li", _home_link(reader, here)),
             ),
+            el("button", "Trouble…", type="button", class_="trouble-button", data_trouble=True),
             el(
                 "p",
                 el("span", class_="dot", aria_hidden="true"),

@@ -37,7 +37,7 @@ class Recording:
     @property
     def begun(self) -> float:
         """When it begins."""
-        return float(self.steps[0]["at"]) if self.steps else 0.0
+        return float(self.steps[0]["at"])
 
 
 def read(path: Path) -> Recording:
@@ -65,6 +65,8 @@ def read(path: Path) -> Recording:
                 steps.append(_step(path, number, found))
     if head is None:
         raise RecordingFault(path, 1, "the file is empty.")
+    if not steps or steps[0]["kind"] != "start":
+        raise RecordingFault(path, 2, "the beginning is missing.")
     try:
         if not ADDRESS.fullmatch(head["address"]):
             raise ValueError("address")

@@ -16,6 +16,8 @@ from sandbox.workspace.values import Change, Json
 LONGEST_PAUSE = 2.0
 """Seconds that playing waits at most between two steps, before its speed is counted in."""
 SLOWEST, FASTEST = 0.1, 100.0
+FOREIGN = 36**8
+"""Where the ids begin that a look at a recording makes; those in it are lower."""
 MANY = 200
 """Things that change in one go; for more, a page draws everything anew."""
 
@@ -34,13 +36,14 @@ class Moment:
 
 
 class Replay:
-    """A workspace as it was after any step; step 0 is before everything. Raises RecordingFault."""
+    """A workspace as it was after any step; the first one is the beginning. Raises RecordingFault."""
 
     def __init__(self, recording: Recording, pace: Clock | None = None) -> None:
         self.recording = recording
         self._moment = Moment(recording.begun)
         self.workspace = Workspace(self._moment, recording.app, recording.team)
         self.workspace.recorded = deque()
+        self.workspace.number_from(FOREIGN)
         self.workspace.members.clear()
         self.workspace.conversations.clear()
         self._pace: Clock = pace or SystemClock()
@@ -60,7 +63,7 @@ class Replay:
 
     def shown(self) -> Json:
         """For the page and for scripts."""
-        step = self._steps[self.at - 1] if self.at else None
+        step = self._steps[self.at - 1]
         return {
             "file": self.recording.path.name,
             "at": self.at,
@@ -68,9 +71,9 @@ class Replay:
             "time": self._moment.at,
             "playing": self._playing is not None,
             "speed": self.speed,
-            "label": label(step) if step else "before the beginning",
-            "step": {name: value for name, value in step.items() if name != "set"} if step else None,
-            "set": sorted(step["set"]) if step else [],
+            "label": label(step),
+            "step": {name: value for name, value in step.items() if name != "set"},
+            "set": sorted(step["set"]),
             "cut": self.recording.cut,
         }
 
@@ -79,12 +82,12 @@ class Replay:
     def to(self, step: int) -> None:
         """Show the state after a step; beyond the ends it stops there."""
         changed: dict[str, Change] = {}
-        wanted = min(max(step, 0), len(self))
+        wanted = min(max(step, 1), len(self))
         while self.at < wanted:
             changed |= self._forward()
         while self.at > wanted:
             changed |= self._back()
-        self._moment.at = float(self._steps[self.at - 1]["at"]) if self.at else self.recording.begun
+        self._moment.at = float(self._steps[self.at - 1]["at"])
         if len(changed) > MANY:
             self.workspace.changed("everything")
         else:
@@ -96,7 +99,7 @@ class Replay:
         """Go on by itself; from the end, once more from the beginning."""
         if self._playing is None:
             if self.at == len(self):
-                self.to(0)
+                self.to(1)
             self._playing = asyncio.create_task(self._play())
             self.workspace.changed("replay")
 
@@ -167,6 +170,16 @@ class Replay:
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 what = f"what this step has set can't be shown ({type(error).__name__}: {error})."
                 raise RecordingFault(self.recording.path, self.at + 2, what) from None
+            if self.at == 1:
+                self._must_be_whole()
         while self.at:
             self._back()
         self._undo.clear()
+        self._forward()
+
+    def _must_be_whole(self) -> None:
+        """A workspace without the app or without people and channels can't be looked at."""
+        workspace = self.workspace
+        people = [person for person in workspace.members.values() if not person.is_bot]
+        if self.recording.app.user_id not in workspace.members or not people or not workspace.conversations:
+            raise RecordingFault(self.recording.path, 2, "the workspace of the beginning is not whole.")

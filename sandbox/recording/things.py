@@ -205,6 +205,11 @@ def _put_channel(workspace: Workspace, name: str, value: Any) -> None:
     new = None if value is None else made(Channel, value)
     if new is not None and known is not None:
         new.messages, new.threads, new.whispers = known.messages, known.threads, known.whispers
+    if new is not None and new.kind == "im":  # a look at the page makes those that it doesn't find
+        twins = [c.id for c in workspace.conversations.values() if c.id != name and set(c.members) == set(new.members)]
+        for twin in twins:
+            if workspace.conversations[twin].kind == "im":
+                del workspace.conversations[twin]
     _hold(workspace.conversations, name, new)
 
 

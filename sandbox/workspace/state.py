@@ -196,6 +196,10 @@ class Workspace:
             digits = ALPHABET[digit] + digits
         return f"{letter}0{digits:0>9}"
 
+    def number_from(self, number: int) -> None:
+        """Let ids begin so high that they meet none that came from elsewhere."""
+        self._made = max(self._made, number)
+
     def new_ts(self) -> str:
         """A time stamp later than every other."""
         now = self.clock.now()

@@ -82,8 +82,8 @@ async def test_every_step_is_shown_exactly_as_it_was_forwards_and_backwards(worl
         assert seen(replay.workspace) == moments[step], (step, replay.shown()["label"])
     replay.to(len(replay))
     assert seen(replay.workspace) == seen(world.sandbox.workspace)
-    replay.to(0)
-    assert not replay.workspace.conversations
+    replay.to(-7)
+    assert (replay.at, replay.shown()["label"]) == (1, "the beginning")
     replay.to(10**9)
     assert replay.at == len(replay)
 
@@ -225,6 +225,10 @@ def _with(change: Callable[[dict[str, Any]], object], number: int) -> Callable[[
         (_with(lambda head: head.pop("team"), 0), 1, "does not say what was recorded"),
         (_with(lambda head: head.update(address="a"), 0), 1, "does not say what was recorded"),
         (_with(lambda head: head["app"].update(id=7), 0), 1, "does not say what was recorded"),
+        (lambda lines: lines[:1], 2, "the beginning is missing"),
+        (lambda lines: [lines[0], *lines[2:]], 2, "the beginning is missing"),
+        (_with(lambda start: start.update(set={}), 1), 2, "not whole"),
+        (_with(lambda start: start["set"].pop("person:U0MLOPSBOT"), 1), 2, "not whole"),
         (lambda lines: [lines[0], "{half", *lines[1:]], 2, "no JSON object"),
         (lambda lines: [lines[0], "[1]", *lines[1:]], 2, "no JSON object"),
         (lambda lines: [lines[0], '{"at": 1, "kind": "spell"}', *lines[1:]], 2, "kind 'spell'"),
@@ -274,13 +278,6 @@ def test_a_last_line_that_is_half_written_is_left_away_and_said(lines: list[str]
     assert replay.shown()["cut"] is True
 
 
-def test_a_recording_without_any_step_is_one(lines: list[str], tmp_path: Path) -> None:
-    (tmp_path / "short.jsonl").write_text(lines[0] + "\n")
-    replay = Replay(read(tmp_path / "short.jsonl"))
-    replay.to(5)
-    assert (replay.at, replay.shown()["label"]) == (0, "before the beginning")
-
-
 # ------------------------------------------------------------ moving in it
 
 
@@ -315,8 +312,8 @@ async def test_scripts_move_by_the_control_api(replayed: Shown) -> None:
         return [m["text"] for m in (await http.get(f"/sandbox/messages?channel={INCIDENTS}")).json()["messages"]]
 
     first = (await http.get("/sandbox/replay")).json()
-    assert (first["at"], first["of"], first["playing"], first["speed"]) == (0, len(replay), False, 1.0)
-    assert (await move(step=1))["label"] == "the beginning"
+    assert (first["at"], first["of"], first["playing"], first["speed"]) == (1, len(replay), False, 1.0)
+    assert first["label"] == "the beginning"
     assert await texts() == []
     assert (await move(to=len(replay)))["at"] == len(replay)
     assert await texts() == ["one", "two", "three", "an hour later"]
@@ -338,7 +335,7 @@ async def test_moves_that_make_no_sense_are_refused(replayed: Shown, fields: dic
     replay, _, http = replayed
     answer = await http.post("/sandbox/replay", json=fields)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_field")
-    assert (replay.at, replay.shown()["playing"]) == (0, False)
+    assert (replay.at, replay.shown()["playing"]) == (1, False)
     await http.aclose()
 
 
@@ -356,7 +353,7 @@ async def test_it_plays_at_the_pace_at_which_it_happened_but_for_long_pauses(rep
     assert replay.at == len(replay)
     assert 0.5 < pace.now() - begun < 3.0, "4.5 s and an hour, ten times as fast"
     replay.play()
-    assert replay.at == 0, "once more from the beginning"
+    assert replay.at == 1, "once more from the beginning"
     replay.pause()
     assert replay.shown()["playing"] is False
     await http.aclose()

@@ -37,6 +37,10 @@ export function awaited(row) {
 
 /** Do something as the person one is. Resolves to the outcome; what the person must know is shown. */
 export async function act(what, body) {
+  if (state.replay) {
+    if (what !== "home") note("This is a recording: nothing can be done in it.");
+    return { ok: false };
+  }
   let outcome;
   if (ANSWERED.has(what)) doing = { channel: body.channel ?? state.channel, until: Date.now() + SOON };
   try {

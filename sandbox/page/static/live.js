@@ -190,7 +190,7 @@ function countUnread(channel, ts) {
 
 // ---------------------------------------------------------------- the stream
 
-function changed(change) {
+function changed(change, others) {
   const { what, channel, ts } = change;
   if (what === "message" && channel) {
     if (channel === state.channel) {
@@ -204,6 +204,7 @@ function changed(change) {
   } else if (what === "view") refreshModals();
   else if (what === "home" && state.channel === "home") refreshHome();
   else if (what === "channel" || what === "person") refreshSidebar();
+  else others[what]?.();
 }
 
 export async function refreshHome() {
@@ -222,8 +223,8 @@ async function refreshSidebar() {
   showUnread();
 }
 
-/** Listen, as the person one is; after a gap everything that is shown is fetched again. */
-export function listen(reload) {
+/** Listen, as the person one is; after a gap everything that is shown is fetched again. `others`: what else to hear. */
+export function listen(reload, others = {}) {
   let gap = false;
   let source = null;
   const begin = () => {
@@ -237,7 +238,7 @@ export function listen(reload) {
       say("lost", "connection lost, trying again");
       gap = true;
     });
-    source.addEventListener("message", (event) => changed(JSON.parse(event.data)));
+    source.addEventListener("message", (event) => changed(JSON.parse(event.data), others));
   };
   // A browser allows six connections to one address: a tab that nobody sees gives its own back.
   document.addEventListener("visibilitychange", () => {

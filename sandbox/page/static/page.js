@@ -5,6 +5,8 @@ import { ask, closeModal, modalOpen, prepare, refreshModals } from "./dialogs.js
 import { grow, hint, send, typed } from "./composer.js";
 import { listen, loadOlder, settle, showUnread } from "./live.js";
 import { again, closeSide, find, go, jump, openCall, openThread, remember, shown, sideShown } from "./places.js";
+import { replay } from "./replay.js";
+import { showTrouble, trouble } from "./trouble.js";
 import { given, limitMarks, suggest, values } from "./values.js";
 
 const PICKED = "👍 👎 ✅ ❌ 👀 📌 🚨 🔥 🎉 🙏 💯 🤔 🚀 ⏳ 🔍 📝 💡 ❤️ 😅 👏 🐛".split(" ");
@@ -141,6 +143,7 @@ const CLICKS = [
   ["[data-close-side]", () => closeSide()],
   ["[data-menu]", () => document.body.classList.toggle("menu-open")],
   ["[data-jump]", jump],
+  ["[data-trouble]", trouble],
   ["[data-older]", loadOlder],
   ["[data-shortcut]", (control) => { control.closest("details").open = false; act("shortcut", { callback_id: control.dataset.shortcut }); }],
   ["[data-sort]", sort],
@@ -256,10 +259,11 @@ if ($("#sidebar")) {
   prepare();
   showUnread();
   if (at) find(at);
-  listen(async () => {
+  const reload = async () => {
     await again();
     await refreshModals();
-  });
+  };
+  listen(reload, { trouble: showTrouble, everything: reload, ...(state.replay ? { replay: replay() } : {}) });
 } else {
   settle(document);
 }
