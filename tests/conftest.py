@@ -1,6 +1,7 @@
 """The suite's own rules: a missing program is said, a skip fails where CI=true, and no process outlives the tests."""
 
 import os
+import signal
 import time
 from collections.abc import Generator, Iterator, Sequence
 
@@ -11,6 +12,11 @@ from tests.needs import is_here, missing
 
 PATIENCE = 2.0
 """Seconds that a process which was told to end may take for it."""
+
+
+def pytest_configure() -> None:
+    """A session that a script began in the background ignores Ctrl-C, and every program that it starts would, too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

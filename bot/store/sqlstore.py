@@ -46,11 +46,13 @@ class _Job:
 class SqlStore(port.Store):
     """The store on SQLite or PostgreSQL."""
 
-    def __init__(self, url: str, clock: Clock, start_work: StartWork | None = None) -> None:
+    def __init__(
+        self, url: str, clock: Clock, start_work: StartWork | None = None, *, waiting_limit: int = WAITING_LIMIT
+    ) -> None:
         self._url = database.parse(url)
         self._clock = clock
         self._start_work = start_work
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(WAITING_LIMIT)
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(waiting_limit)
         self._writer: sa.Engine | None = None
         self._reader: sa.Engine | None = None
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="store-reader")
@@ -88,7 +90,7 @@ class SqlStore(port.Store):
             self._jobs.put_nowait(_Job(decide, answer))
         except queue.Full:
             raise Overloaded(
-                f"{WAITING_LIMIT} changes wait for the database.", not_done="This one was not taken.",
+                f"{self._jobs.maxsize} changes wait for the database.", not_done="This one was not taken.",
                 next_step="Try again in a few seconds.",
             ) from None  # fmt: skip
         return await asyncio.wrap_future(answer)

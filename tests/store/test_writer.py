@@ -14,7 +14,7 @@ from bot.domain.errors import BotError, Overloaded
 from bot.domain.timeline import verify
 from bot.ports.clock import Clock
 from bot.ports.store import Transaction
-from bot.store.sqlstore import GROUP_LIMIT, WAITING_LIMIT, SqlStore
+from bot.store.sqlstore import GROUP_LIMIT, SqlStore
 from tests.fakes.clock import START, FakeClock
 from tests.needs import needs
 from tests.servers.child import child
@@ -139,15 +139,18 @@ async def test_who_no_longer_waits_is_not_served_and_the_others_are(store: SqlSt
 # ---------------------------------------------------------------- limits and ends
 
 
-async def test_more_than_the_limit_is_an_overload_and_said_so(store: SqlStore) -> None:
+async def test_more_than_the_limit_is_an_overload_and_said_so(url: str, clock: FakeClock) -> None:
+    store = SqlStore(url, clock, waiting_limit=100)
+    await store.open()
     async with Held(store):
-        tasks = [asyncio.create_task(store.write(lambda tx: None)) for _ in range(WAITING_LIMIT)]
+        tasks = [asyncio.create_task(store.write(lambda tx: None)) for _ in range(100)]
         await waiting(tasks)
-        with pytest.raises(Overloaded, match="10000 changes wait") as caught:
+        with pytest.raises(Overloaded, match="100 changes wait") as caught:
             await store.write(lambda tx: None)
         assert caught.value.not_done == "This one was not taken."
     await asyncio.gather(*tasks)
     await store.write(lambda tx: None)  # and then it takes again
+    await store.close()
 
 
 async def test_close_finishes_what_waits_and_takes_nothing_more(url: str, clock: FakeClock) -> None:
