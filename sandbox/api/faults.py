@@ -9,7 +9,7 @@ from sandbox.clock import Clock
 from sandbox.workspace.values import Json
 
 FaultKind = Literal[
-    "http_500", "http_503", "rate_limited", "timeout", "invalid_json", "lost_answer", "slack_error"
+    "http_500", "http_503", "rate_limited", "timeout", "invalid_json", "empty_body", "lost_answer", "slack_error"
 ]  # fmt: skip
 KINDS: frozenset[str] = frozenset(get_args(FaultKind))
 WHOLE = frozenset({"slow_ack", "lose_workspace"})

@@ -147,6 +147,8 @@ class WebApi:
                 return self._response(method, limited)
             case "invalid_json":
                 return Response("<html><body>Our servers are over capacity", media_type="text/html")
+            case "empty_body":
+                return Response("")
             case "slack_error":
                 return self._response(method, Answered({"ok": False, "error": fault.error}))
             case _:

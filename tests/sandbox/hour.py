@@ -19,7 +19,7 @@ from tests.usecases.world import PEOPLE, an_alert
 
 HOUR = 3600.0
 CHANNEL = "C0INCIDENT"
-FAULTS = ("http_500", "http_503", "rate_limited", "timeout", "invalid_json", "lost_answer", "slack_error")
+FAULTS = ("http_500", "http_503", "rate_limited", "timeout", "invalid_json", "empty_body", "lost_answer", "slack_error")
 METHODS = ("*", "chat.*", "chat.postMessage", "chat.update", "conversations.*", "apps.connections.open", "auth.test")
 PATIENCE = 3.0
 """Seconds in which a person hears that something went wrong."""

@@ -47,8 +47,9 @@ async def test_slacks_own_retry_handler_gets_through(world: World) -> None:
     assert world.texts() == ["a"]
 
 
-async def test_half_an_answer_is_no_answer(world: World) -> None:
-    await world.act("fault", kind="invalid_json", count=1)
+@pytest.mark.parametrize("kind", ["invalid_json", "empty_body"])
+async def test_half_an_answer_is_no_answer(world: World, kind: str) -> None:
+    await world.act("fault", kind=kind, count=1)
     with pytest.raises((SlackApiError, aiohttp.ClientError, json.JSONDecodeError)):
         await post(world)
     assert world.messages() == []
