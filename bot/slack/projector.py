@@ -248,13 +248,14 @@ class Projector:
             return True
         if code in ABSENT:
             if post.attempts < JOINS and await self._finder.join(post.channel):
-                await self._keep(replace(post, channel_id="", sending=False, attempts=post.attempts + 1))
+                await self._keep(replace(post, channel_id="", attempts=post.attempts + 1))
                 return True
             post = replace(post, channel_id="") if not post.ts else post
         await self._explain(post, code)
         _log.warning("Slack did not take %s: %s", post.key, code)
-        # A refusal is an answer: nothing was posted. Anything else is none: look before posting again.
-        uncertain = code.startswith("http_") or code in UNSURE
+        # A refusal is an answer: nothing was posted now. Anything else is none: look before posting again. What was in
+        # doubt before stays so: it may be the way to the channel that was refused, and nothing was looked for.
+        uncertain = post.sending or code.startswith("http_") or code in UNSURE
         await self._later(post, f"Slack says {code}", uncertain=uncertain)
         return False
 

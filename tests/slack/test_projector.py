@@ -141,6 +141,21 @@ async def test_a_card_in_doubt_is_looked_for_from_within_the_channel(here: Offic
     assert [call for call in await here.calls("conversations.join") if call["ok"]]
 
 
+async def test_a_card_in_doubt_stays_so_when_even_its_channel_can_not_be_asked_for(here: Office) -> None:
+    number = await _in_doubt(here)
+    await here.post("token", revoke=True)
+    await here.start(bot_token="sandbox-bot-token")
+
+    async def refused() -> bool:
+        return "token_revoked" in (await here.world.post(f"card:{number}")).last_error
+
+    await here.as_time_passes(refused)
+    await here.post("token", revoke=False)
+    await here.caught_up()
+    await here.card(number)
+    await only_once(here)
+
+
 async def test_two_projectors_on_one_store_after_the_other(here: Office) -> None:
     """A second process finds what the first has posted, also in a thread that many have written in."""
     await here.start()
