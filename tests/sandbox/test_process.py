@@ -149,3 +149,15 @@ def test_a_file_that_can_not_be_recorded_to_or_shown_is_said(
     assert len(lines) == 1
     assert said in lines[0]
     assert text is None or path.read_text() == text
+
+
+async def test_the_bots_own_command_shows_recordings_too(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text("hello\n")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "sandbox", "--port", "0", "--replay", str(path),
+        cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, err = await process.communicate()
+    assert process.returncode == 1
+    assert f"{path}:1: this is no recording of the sandbox." in err.decode()
