@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import secrets
 import shutil
 import string
@@ -148,9 +149,9 @@ def configure(folder: Path, mlflow_url: str, serving_url: str, digests_at: datet
 
 @contextlib.contextmanager
 def _folder(port: int) -> Iterator[Path]:
-    """An empty folder, so that the demo begins the same way each time; of one demo at a time. Raises BotError."""
+    """An empty folder, so that each demo begins the same way; of one demo a port at a time. Raises BotError."""
     FOLDER.mkdir(exist_ok=True)
-    name = f"world-{port or 'auto'}"
+    name = f"world-{port or f'of-{os.getpid()}'}"
     with (FOLDER / f"{name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

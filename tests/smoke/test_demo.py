@@ -10,14 +10,15 @@ import httpx
 import pytest
 
 from bot.demo.environments import ROOT
+from bot.demo.process import free_port
 from tests.needs import needs
 
 pytestmark = [pytest.mark.xdist_group("machines"), needs("mlflow", "bentoml"), pytest.mark.timeout(300)]
 
 
-async def demo(*arguments: str) -> Process:
+async def demo(*arguments: str, port: int = 0) -> Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "demo", "--port", "0", *arguments, cwd=ROOT, stdout=PIPE, stderr=STDOUT
+        sys.executable, "-m", "bot", "demo", "--port", str(port), *arguments, cwd=ROOT, stdout=PIPE, stderr=STDOUT
     )
 
 
@@ -60,9 +61,10 @@ async def test_ctrl_c_ends_everything() -> None:
 
 
 async def test_a_second_demo_at_once_says_so() -> None:
-    first = await demo()
+    port = free_port()
+    first = await demo(port=port)
     await until(first, "The Slack workspace")
-    second = await demo("--auto")
+    second = await demo("--auto", port=port)
     output, _ = await second.communicate()
     assert second.returncode == 1
     assert "Another demo is running here already. Nothing was started." in " ".join(output.decode().split())
