@@ -22,7 +22,7 @@ REST = 10.0
 TOKEN = "bench"
 CONFIG = """
 people:
-  mika: {name: Mika Laine, slack: U0MLENG01, roles: [ml_engineer]}
+  mika: {name: Mika Laine, slack: U0MLENG01, roles: [ml_engineer, data_scientist, data_engineer, product_manager]}
   devi: {name: Devi Rao, slack: U0DEVOPS1, roles: [devops_mlops_engineer]}
 """
 
