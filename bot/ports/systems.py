@@ -135,9 +135,42 @@ class RunState(StrEnum):
 
     QUEUED = "queued"
     RUNNING = "running"
+    CANCELLING = "cancelling"
+    """Asked to stop, and not stopped yet."""
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        """Whether it has ended."""
+        return self in {RunState.SUCCEEDED, RunState.FAILED, RunState.CANCELLED}
+
+
+class TaskState(StrEnum):
+    """Where one task of a run stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task of a run, in the system's own words."""
+
+    name: str
+    state: TaskState
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    url: str = ""
+
+
+Scalar = str | int | float | bool
+"""A parameter's value. Lists and objects keep the pipeline's own defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +183,69 @@ class Run:
     started_at: datetime | None
     ended_at: datetime | None
     url: str = ""
-    parameters: Mapping[str, str] | None = None
+    parameters: Mapping[str, Scalar] | None = None
+    tasks: tuple[Task, ...] = ()
+    """In the pipeline's order where the system tells it; empty where a list of runs leaves them out."""
+    total: int | None = None
+    """How many tasks there will be, where that is known."""
+    detail: str = ""
+    """The system's own word for its state, or why it failed: one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter that a pipeline declares."""
+
+    name: str
+    type: str = "string"
+    """JSON Schema's word: `string`, `integer`, `number`, `boolean`; anything else can't be set from here."""
+    required: bool = False
+    default: Scalar | None = None
+    choices: tuple[Scalar, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline as its system shows it."""
+
+    name: str
+    paused: bool | None
+    """Whether its schedule is switched off, where that is known."""
+    parameters: tuple[Parameter, ...] | None
+    """`None`: it declares nothing, so that nothing can be checked."""
+    url: str = ""
+    schedule: str = ""
+    """In words or cron: "0 3 * * *"; empty: none."""
+    fault: str = ""
+    """Why it can't be started at all: "it has import errors"."""
 
 
 class Orchestrator(Protocol):
-    """Starts and follows runs."""
+    """Starts and follows runs of pipelines."""
 
     @abstractmethod
-    async def start(self, pipeline: str, parameters: Mapping[str, str], *, key: str) -> Run:
-        """Start a run; the same key starts nothing twice."""
+    async def pipeline(self, name: str) -> Pipeline:
+        """What a pipeline is and takes. Raises NotFound for an unknown one."""
+
+    @abstractmethod
+    def plan_start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Call:
+        """The call that `start` will make, exactly, redacted."""
+
+    @abstractmethod
+    async def start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Run:
+        """Start a run. `key` (`[a-z0-9-]`, at most 63 characters) names it, or is attached to it.
+
+        Where the system itself refuses a second run of one key (`idempotent_start`) the run that exists is given.
+
+        Raises:
+            Refused: it declined; nothing was started.
+            Indeterminate: sent, and what became of it is not known: look with `find`.
+
+        """
 
     @abstractmethod
     async def find(self, pipeline: str, *, key: str) -> Run | None:
@@ -166,11 +253,66 @@ class Orchestrator(Protocol):
 
     @abstractmethod
     async def run(self, pipeline: str, run: str) -> Run:
-        """Where a run stands."""
+        """Where a run stands, with its tasks. Raises NotFound."""
+
+    @abstractmethod
+    async def recent(self, pipeline: str, *, limit: int = 20) -> Sequence[Run]:
+        """The newest runs, newest first, whoever started them; without tasks."""
 
     @abstractmethod
     async def cancel(self, pipeline: str, run: str) -> None:
-        """Ask a run to stop."""
+        """Ask a run to stop; one that has ended is left alone. That it has stopped is seen by `run`."""
+
+
+class PipelineSwitch(Protocol):
+    """Switches a pipeline's schedule off and on."""
+
+    @abstractmethod
+    def plan_pause(self, pipeline: str, *, paused: bool) -> Call:
+        """The call that `set_paused` will make, exactly, redacted."""
+
+    @abstractmethod
+    async def set_paused(self, pipeline: str, *, paused: bool) -> Pipeline:
+        """Switch it, and read it back. Raises Indeterminate when what became of it is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How a serving target's requests are shared between versions, in percent; the shares add up to 100."""
+
+    shares: tuple[tuple[str, int], ...]
+    """(version, percent), the newest version first; versions without requests are left out unless ready to serve."""
+    at: datetime
+    in_progress: bool = False
+    token: str = ""
+    """The vendor's etag or resourceVersion."""
+    detail: str = ""
+
+    def share(self, version: str) -> int:
+        """The percentage that a version has."""
+        return dict(self.shares).get(version, 0)
+
+
+class TrafficSplitter(Protocol):
+    """Shares requests between two versions that are both deployed."""
+
+    @abstractmethod
+    async def split(self, name: str) -> Split:
+        """What each version gets now. `name` is the target's."""
+
+    @abstractmethod
+    def plan_shift(self, name: str, version: str, percent: int, *, expected: Split) -> Call:
+        """The call that `shift` will make, exactly, redacted. Raises BadInput when it can't be done there."""
+
+    @abstractmethod
+    async def shift(self, name: str, version: str, percent: int, *, expected: Split) -> Split:
+        """Give a version that many percent of the requests and the other one the rest, and read it back.
+
+        Raises:
+            Conflict: the split is no longer what `expected` says; nothing was changed.
+            Indeterminate: sent, and what became of it is not known.
+
+        """
 
 
 class Pager(Protocol):
@@ -219,6 +361,14 @@ class Series:
 
 class Metrics(Protocol):
     """Answers queries about a metric."""
+
+    @abstractmethod
+    def query_of(self, alert: Alert) -> str | None:
+        """The query that the alert's own rule asks, without its comparison; `None` when this system didn't make it."""
+
+    @abstractmethod
+    async def value(self, query: str) -> float | None:
+        """The query's value now; of several series the worst can't be known, so the first by labels; none: `None`."""
 
     @abstractmethod
     async def range(self, query: str, *, start: datetime, end: datetime, step: float) -> Sequence[Series]:

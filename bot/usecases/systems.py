@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 
 from bot.domain.errors import BadInput
 from bot.ports.manifest import Guarantees
-from bot.ports.systems import AlertPoll, AlertSource, ChangeFeed, Deployer, Health, Registry, Serving
+from bot.ports.systems import (
+    AlertPoll,
+    AlertSource,
+    ChangeFeed,
+    Deployer,
+    Health,
+    Metrics,
+    Orchestrator,
+    PipelineSwitch,
+    Registry,
+    Serving,
+    TrafficSplitter,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +29,10 @@ class Systems:
     registries: Mapping[str, Registry] = field(default_factory=dict)
     servings: Mapping[str, Serving] = field(default_factory=dict)
     deployers: Mapping[str, Deployer] = field(default_factory=dict)
+    splitters: Mapping[str, TrafficSplitter] = field(default_factory=dict)
+    orchestrators: Mapping[str, Orchestrator] = field(default_factory=dict)
+    switches: Mapping[str, PipelineSwitch] = field(default_factory=dict)
+    metrics: Mapping[str, Metrics] = field(default_factory=dict)
     feeds: Mapping[str, ChangeFeed] = field(default_factory=dict)
     health: Mapping[str, Health] = field(default_factory=dict)
     guarantees: Mapping[str, Guarantees] = field(default_factory=dict)
@@ -35,6 +51,13 @@ class Systems:
             return self.servings[slug]
         except KeyError:
             raise _not_capable(slug, "a serving system") from None
+
+    def orchestrator(self, slug: str) -> Orchestrator:
+        """The orchestrator behind a pipeline. Raises BadInput when the configuration names one that can't be one."""
+        try:
+            return self.orchestrators[slug]
+        except KeyError:
+            raise _not_capable(slug, "an orchestrator") from None
 
 
 def _not_capable(slug: str, what: str) -> BadInput:
