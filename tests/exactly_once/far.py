@@ -1,0 +1,100 @@
+"""Adapters to the world of these tests, written as an integration is: over the kit's HTTP, with its errors."""
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.domain.errors import Conflict, Indeterminate, Unreadable
+from bot.domain.models import Column, Evidence, ModelVersion, Observation, Signature, VersionStatus
+from bot.domain.operation import Call
+from bot.kit.http import Http, Request
+from bot.ports.clock import Clock
+from bot.ports.systems import Deployer, Registry, Serving
+
+_SIGNATURE = Signature((Column("amount", "double"),), (Column("score", "double"),))
+_MADE = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+class _Far:
+    def __init__(self, http: Http, clock: Clock, *, repeatable: bool) -> None:
+        self._http = http
+        self._clock = clock
+        self._repeatable = repeatable
+
+    async def _read(self, path: str) -> Any:
+        answer = await self._http.send(_request("GET", self._http.url(path)))
+        return _expected(answer.json(), self._http.system)
+
+    async def _change(self, path: str, body: object) -> str:
+        """A write, and the version that its answer names; whatever else is answered leaves a doubt."""
+        answer = await self._http.send(_request("PUT", self._http.url(path), body, repeatable=self._repeatable))
+        try:
+            return str(_expected(answer.json(), self._http.system)["version"])
+        except Unreadable as error:
+            raise Indeterminate(f"The change was sent, and {error.what}", system=self._http.system) from error
+
+    def _observed(self, version: str, evidence: Evidence) -> Observation:
+        return Observation(version, evidence, self._clock.now(), healthy=True)
+
+
+class FarRegistry(_Far, Registry):
+    """One model's versions and its alias. It reads before it moves, as there is no compare-and-set."""
+
+    async def versions(self, model: str) -> Sequence[ModelVersion]:
+        return tuple(_version(model, one["version"]) for one in await self._read("/versions"))
+
+    async def version(self, model: str, version: str) -> ModelVersion:
+        return _version(model, (await self._read(f"/versions/{version}"))["version"])
+
+    async def resolve(self, model: str, alias: str) -> Observation:
+        del model, alias
+        return self._observed(str((await self._read("/alias"))["version"]), Evidence.REGISTRY)
+
+    def plan_move(self, model: str, alias: str, to: str) -> Call:
+        return Call(self._http.system, "PUT", self._http.url("/alias"), json.dumps({"version": to}), f"{model}@{alias}")
+
+    async def move(self, model: str, alias: str, to: str, *, expected: Observation) -> Observation:
+        now = await self.resolve(model, alias)
+        if now.version != expected.version:
+            raise Conflict(f"The alias points at version {now.version} now.", not_done="Nothing was changed.")
+        version = await self._change("/alias", {"version": to})
+        if version != to:
+            raise Indeterminate(f"The alias was moved, and reads {version}.", system=self._http.system)
+        return self._observed(version, Evidence.REGISTRY)
+
+
+class FarServing(_Far, Serving, Deployer):
+    """One service, that says which version answers, and that can be told to serve another one."""
+
+    async def observe(self, name: str) -> Observation:
+        del name
+        return self._observed(str((await self._read("/serving"))["version"]), Evidence.ANSWER)
+
+    def plan_serve(self, name: str, version: str) -> Call:
+        return Call(self._http.system, "PUT", self._http.url("/serving"), json.dumps({"version": version}), name)
+
+    async def serve(self, name: str, version: str, *, expected: Observation) -> Observation:
+        now = await self.observe(name)
+        if now.version != expected.version:
+            raise Conflict(f"{name} answers with version {now.version} now.", not_done="Nothing was changed.")
+        return self._observed(await self._change("/serving", {"version": version}), Evidence.CONTROL_PLANE)
+
+
+def _request(method: str, url: str, body: object = None, *, repeatable: bool = True) -> Request:
+    return Request(
+        method, url, {}, None if body is None else json.dumps(body).encode(), method == "GET", repeatable, (),
+        {"x-process": str(os.getpid()), "content-type": "application/json"},
+    )  # fmt: skip
+
+
+def _expected(answer: object, system: str) -> Any:
+    """What is no object or list of ours is garbage, as it would be from a vendor."""
+    if isinstance(answer, list) or (isinstance(answer, dict) and "version" in answer):
+        return answer
+    raise Unreadable(f"{system} answered with something else.", system=system)
+
+
+def _version(model: str, version: str) -> ModelVersion:
+    return ModelVersion(model, version, VersionStatus.READY, _MADE, signature=_SIGNATURE, artifact_loadable=True)
