@@ -42,6 +42,7 @@ from bot.usecases.export import verify_chain
 from bot.usecases.grammar import number
 from bot.usecases.ingest import Intake
 from bot.usecases.live import look_at_models
+from bot.usecases.policy import POLICY, PolicyStory
 from bot.usecases.reconcile import reconcile
 from bot.usecases.reply import Bullets, Reply, Table, Tone, say
 from bot.usecases.systems import Systems
@@ -116,6 +117,7 @@ async def core(loaded: Loaded, *, serve: bool) -> AsyncIterator[Core]:
     url = loaded.settings.database.url
     engine = Engine(url, replica(loaded))
     engine.register(operate.EXECUTE, _nobody)
+    engine.register(POLICY, _nobody)
     store = SqlStore(url, clock, engine.start_work)
     http = HttpClients()
     systems = connect(loaded, http, clock)
@@ -195,6 +197,8 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
         await heartbeat.start()
         stack.push_async_callback(heartbeat.stop)
         parts.engine.register(operate.EXECUTE, executor.story)
+        policies = PolicyStory(store, setup, parts.systems, clock, slack.nudge)
+        parts.engine.register(POLICY, policies.story)
         await parts.engine.launch()
         stack.push_async_callback(parts.engine.stop)
         server = await _start_web(web, listening)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -114,6 +114,32 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineRef:
+    """A pipeline, by its name in an orchestrator."""
+
+    integration: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a model is trained anew."""
+
+    pipeline: PipelineRef
+    parameters: tuple[tuple[str, str | int | float | bool], ...] = ()
+    """What is always given to it; a person's own values go before."""
+    window_end: str = ""
+    """The parameter that says up to when data is taken: it must not reach into the incident."""
+    version_tag: str = ""
+    """The tag of a new version that carries the run's key; without it, the only new version is taken."""
+    fresh_query: str = ""
+    """A metrics query for the age of the training data, in seconds."""
+    fresh_metrics: str = ""
+    """The integration that answers it."""
+    fresh_within: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
 class Binding:
     """A model in one environment: the pointer, the serving targets, and how one reaches the other."""
 
@@ -124,6 +150,13 @@ class Binding:
     propagation: Propagation
     team: str = ""
     production: bool = True
+    fallback: str = ""
+    """The version that it may be frozen to."""
+    challenger: str = "challenger"
+    """The alias of a version that is compared with the champion."""
+    gate: tuple[tuple[str, bool], ...] = ()
+    """Metrics in which a challenger must not be worse; true: more is better."""
+    training: Training | None = None
 
 
 class Evidence(StrEnum):

@@ -47,6 +47,8 @@ class Kind(StrEnum):
     VERIFIED = "verified"
     SUCCEEDED = "operation succeeded"
     FAILED = "operation failed"
+    UNDONE = "operation undone"
+    BREAK_GLASS = "executed without approval"
     IN_DOUBT = "operation in doubt"
     REFUSAL = "refused"
     RECOVERED = "continued after a restart"

@@ -32,6 +32,7 @@ class Operations(port.Operations):
                 state=operation.state.value,
                 model=plain(operation.model),
                 environment=plain(operation.environment),
+                lane=operation.kind.lane,
                 incident=operation.incident,
                 requested_at=operation.requested_at,
                 data=dump(operation),
@@ -56,10 +57,11 @@ class Operations(port.Operations):
                 next_step="Somebody was first; look at its message.",
             )
 
-    def holding(self, model: str, environment: str) -> Operation | None:
+    def holding(self, model: str, environment: str, lane: str) -> Operation | None:
         query = select(OperationRow.data).where(
             OperationRow.model == plain(model),
             OperationRow.environment == plain(environment),
+            OperationRow.lane == lane,
             col(OperationRow.state).in_(_HOLDING),
         )
         data = self._session.exec(query.order_by(col(OperationRow.number).desc()).limit(1)).first()

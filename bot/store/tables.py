@@ -105,6 +105,7 @@ class OperationRow(SQLModel, table=True):
     state: str = Field(index=True)
     model: str
     environment: str
+    lane: str
     incident: int | None = Field(index=True, foreign_key="incidents.number")
     requested_at: datetime = Field(sa_column=_moment())
     data: str = Field(sa_column=_text())

@@ -3,16 +3,17 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bot.domain.incident import Incident
-from bot.domain.operation import Operation, OperationState
+from bot.domain.operation import Operation, OperationKind, OperationState
 from bot.domain.people import Person
 from bot.domain.routing import Right, may
 from bot.domain.severity import Severity
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
-from bot.usecases import decide, lists, operate, respond, summaries
+from bot.usecases import decide, lists, operate, request, respond, summaries, undo
 from bot.usecases.grammar import NOT_BUILT, USAGE, Words, number, usage_error
 from bot.usecases.place import Place, incident_at
 from bot.usecases.reply import Reply, Tone, say
+from bot.usecases.request import Wish
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
@@ -52,10 +53,18 @@ class Commands:
             "assign": self._assign,
             "severity": self._severity,
             "note": self._note,
-            "rollback": self._rollback,
+            "rollback": self._change,
+            "promote": self._change,
+            "freeze": self._change,
+            "shift": self._change,
+            "retrain": self._change,
+            "pause": self._change,
+            "resume": self._change,
+            "undo": self._undo,
             "approve": self._decide,
             "reject": self._decide,
             "cancel": self._decide,
+            "break-glass": self._decide,
             "runbook": self._runbook,
             "who": self._who,
             "changes": self._changes,
@@ -70,14 +79,15 @@ class Commands:
             return not_built(words.name)
         return await self._commands[words.name](words, by, place)
 
-    async def request_rollback(
-        self, model: str, to: str | None, about: Incident | None, reason: str, by: Person
-    ) -> Reply:
+    async def ask(self, wish: Wish) -> Reply:
         """Plan it and ask for its approval."""
-        return await operate.request_rollback(
-            self._store, self._setup, self._systems, self._clock,
-            model=model, to=to, about=about, reason=reason, by=by,
-        )  # fmt: skip
+        return await request.ask(self._store, self._setup, self._systems, self._clock, wish)
+
+    async def undo(self, ref: int, by: Person, reason: str = "") -> Reply:
+        """Plan the way back of an operation that was carried out."""
+        done = await self._store.read(lambda tx: operate.get(tx, ref))
+        about = await self._store.read(lambda tx: tx.incidents.get(done.incident) if done.incident else None)
+        return await self.ask(undo.wish(done, about, by, reason))
 
     # ------------------------------------------------------------ commands on incidents
 
@@ -147,31 +157,56 @@ class Commands:
 
     # ------------------------------------------------------------ commands on operations
 
-    async def _rollback(self, words: Words, by: Person, place: Place) -> Reply:
-        _only(words, "to", "incident", "reason")
-        if len(words.words) > 1:
-            raise usage_error("rollback", f"“{words.words[1][:40]}” was not understood; a version goes after --to.")
+    async def _change(self, words: Words, by: Person, place: Place) -> Reply:
+        """Everything that plans a change: `rollback promote freeze shift retrain pause resume`."""
+        _only(words, *_OPTIONS[words.name])
+        name = words.name
+        percent: int | None = None
+        plain = list(words.words)
+        if name == "shift":
+            percent = next((int(w.rstrip("%")) for w in reversed(plain) if w.rstrip("%").isdigit()), None)
+            plain = [w for w in plain if not w.rstrip("%").isdigit()]
+        if len(plain) > 1:
+            hint = "; a version goes after --to" if "to" in _OPTIONS[name] else ""
+            raise usage_error(name, f"“{plain[1][:40]}” was not understood{hint}.")
         if "to" in words.options and not words.options["to"]:
-            raise usage_error("rollback", "To which version?")
-        about = await self._store.read(lambda tx: incident_at(tx, place))
-        if "incident" in words.options:
-            named = number(words.options["incident"], "INC")
-            if named is None:
-                raise usage_error("rollback", "An incident reads INC-42.")
-            about = await self._store.read(lambda tx: respond.find(tx, named))
-        model = words.words[0] if words.words else (about.model if about else None)
+            raise usage_error(name, "To which version?")
+        about = await self._about(words, place)
+        model = plain[0] if plain else (about.model if about else None)
         if model is None:
-            raise usage_error("rollback", "Which model?")
+            raise usage_error(name, "Which model?")
         if about is not None and about.model != model and "incident" not in words.options:
             about = None  # said in the thread of another model's incident
-        return await self.request_rollback(model, words.options.get("to"), about, words.options.get("reason", ""), by)
+        return await self.ask(
+            Wish(
+                _KINDS[name], model, by, about, words.options.get("reason", ""), words.options.get("to"), percent,
+                _pairs(name, words.options.get("set", "")),
+            )
+        )  # fmt: skip
+
+    async def _about(self, words: Words, place: Place) -> Incident | None:
+        """The incident that is named, else the one of this place."""
+        if "incident" not in words.options:
+            return await self._store.read(lambda tx: incident_at(tx, place))
+        named = number(words.options["incident"], "INC")
+        if named is None:
+            raise usage_error(words.name, "An incident reads INC-42.")
+        return await self._store.read(lambda tx: respond.find(tx, named))
+
+    async def _undo(self, words: Words, by: Person, place: Place) -> Reply:
+        del place
+        _only(words, "reason")
+        ref = number(words.words[0], "OP") if words.words else None
+        if ref is None:
+            raise usage_error("undo", "Which operation? They read OP-17; see /mlops operations.")
+        return await self.undo(ref, by, words.options.get("reason", ""))
 
     async def _decide(self, words: Words, by: Person, place: Place) -> Reply:
         del place
         ref = number(words.words[0], "OP") if words.words else None
         if ref is None:
             raise usage_error(words.name, "Which operation? They read OP-17; see /mlops operations.")
-        verb = {"approve": decide.approve, "reject": decide.reject, "cancel": decide.cancel}[words.name]
+        verb = decide.VERBS[words.name]
         return await self._store.write(lambda tx: verb(tx, self._setup, ref, by, words.after(1)))
 
     # ------------------------------------------------------------ looking things up
@@ -241,6 +276,25 @@ class Commands:
         if here is None:
             raise usage_error(words.name, "Which incident? Outside its thread it must be named, like INC-42.")
         return here.number, words.tail
+
+
+_KINDS: Mapping[str, OperationKind] = {kind.command: kind for kind in OperationKind}
+_USUAL = ("incident", "reason")
+_OPTIONS: Mapping[str, tuple[str, ...]] = {
+    "rollback": ("to", *_USUAL), "promote": ("to", *_USUAL), "freeze": _USUAL, "shift": ("to", *_USUAL),
+    "retrain": ("set", *_USUAL), "pause": _USUAL, "resume": _USUAL,
+}  # fmt: skip
+
+
+def _pairs(name: str, lines: str) -> Mapping[str, str]:
+    """`key=value`, one a line."""
+    found: dict[str, str] = {}
+    for line in lines.splitlines():
+        key, equals, value = line.partition("=")
+        if not equals or not key.strip():
+            raise usage_error(name, f"“{line[:40]}” is no key=value.")
+        found[key.strip()] = value
+    return found
 
 
 def waiting_for(tx: Transaction, by: Person) -> Sequence[Operation]:

@@ -1,14 +1,19 @@
 """Deciding about a plan: another person's yes to exactly this plan, a no, a taking back, or nobody's answer in time."""
 
-from bot.domain.operation import Operation, OperationState, move
+from collections.abc import Callable, Mapping
+
+from bot.domain.operation import Operation, OperationState, move, progress
 from bot.domain.people import Person
-from bot.domain.post import Lane
+from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Permission, Right, may
 from bot.domain.timeline import BOT, Kind
 from bot.ports.store import Transaction
 from bot.usecases.operate import EXECUTE, EXPIRE, REASON_LIMIT, again, get, record, show
-from bot.usecases.reply import Mentions, Reply, Tone, say
+from bot.usecases.reply import Mentions, Reply, Tone, say, to_json
 from bot.usecases.setup import Setup
+
+SHORTEST_REASON = 5
+"""Characters of a reason for doing it without approval."""
 
 
 def approve(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
@@ -50,16 +55,78 @@ def reject(tx: Transaction, setup: Setup, number: int, by: Person, reason: str =
     return _end(tx, setup, operation, by, OperationState.REJECTED, Kind.REJECTED, reason)
 
 
-def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
-    """The requester, or the Accountable, takes it back before it starts, or gives up one that stays in doubt."""
+def break_glass(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
+    """A Responsible person starts it without approval, with a reason; Accountable and Informed hear of it at once."""
     operation = get(tx, number)
-    if operation.state not in {OperationState.AWAITING_APPROVAL, OperationState.IN_DOUBT}:
+    if operation.state is not OperationState.AWAITING_APPROVAL:
+        return _too_late(setup, operation, "started")
+    allowed = may(by.id, Right.BREAK_GLASS, operation.route)
+    if not allowed.allowed:
+        return _refuse(tx, operation, by, "started without approval", allowed)
+    why = " ".join(reason.split())[:REASON_LIMIT]
+    if len(why) < SHORTEST_REASON:
+        return say(
+            f"{operation.ref} was not started.", "Without an approval it needs a reason that others can judge later.",
+            f"Like: /mlops break-glass {operation.ref} payments fail and nobody answers", tone=Tone.REFUSED,
+        )  # fmt: skip
+    if tx.now >= operation.plan.expires_at:
+        expire(tx, setup, number)
+        return say(
+            f"{operation.ref} was not started: its plan has expired.", "Nothing was changed.",
+            f"Ask anew: {again(operation)}", tone=Tone.REFUSED,
+        )  # fmt: skip
+    after = move(
+        operation, OperationState.APPROVED, decided_by=by.id, decided_at=tx.now, decision_reason=why, break_glass=True
+    )
+    tx.operations.save(after, expected=OperationState.AWAITING_APPROVAL)
+    tx.timers.cancel(f"{EXPIRE}:{number}")
+    tx.start_work(EXECUTE, number)
+    text = f"{by.name} started {operation.ref} WITHOUT APPROVAL, plan {operation.plan.digest[:12]}. Reason: {why}"
+    record(tx, after, Kind.BREAK_GLASS, text, by.actor, f"sha256:{operation.plan.digest}")
+    show(tx, setup, after, lane=Lane.PAGE)
+    told = _tell_at_once(tx, setup, after, by, why)
+    names = ", ".join(setup.name(person) for person in told)
+    return say(
+        f"{operation.ref} starts now, without approval.",
+        f"{names} {'were' if len(told) > 1 else 'was'} told at once." if told else "Nobody is configured who is told.",
+        tone=Tone.DONE,
+    )
+
+
+def _tell_at_once(tx: Transaction, setup: Setup, operation: Operation, by: Person, why: str) -> tuple[str, ...]:
+    """A direct message to who answers for it and to who is Informed."""
+    route = operation.route
+    owner = (route.accountable.person,) if route.accountable else ()
+    people = tuple(dict.fromkeys((*owner, *route.delegates, *(a.person for a in route.informed))))
+    told = tuple(person for person in people if person != by.id and setup.person(person).reachable)
+    news = say(
+        f"{by.name} has started {operation.ref} without approval: {operation.kind.value} of {operation.model}, "
+        f"{operation.plan.aim.headline}.",
+        f"Reason given: {why}",
+        "Its message in the channel is kept up to date; the timeline has all of it.",
+    )
+    for person in told:
+        tx.posts.want(
+            Post(
+                key=f"glass:{operation.number}:{person}", kind=PostKind.NOTICE, ref=operation.number,
+                channel=f"@{person}", lane=Lane.PAGE, body=to_json(news),
+            )
+        )  # fmt: skip
+    return told
+
+
+def cancel(tx: Transaction, setup: Setup, number: int, by: Person, reason: str = "") -> Reply:
+    """The requester or the Accountable takes it back before it starts, stops a run, or gives up what is in doubt."""
+    operation = get(tx, number)
+    if operation.state not in {OperationState.AWAITING_APPROVAL, OperationState.RUNNING, OperationState.IN_DOUBT}:
         return _too_late(setup, operation, "cancelled")
     allowed = may(by.id, Right.CANCEL, operation.route, requester=operation.requested_by)
     if not allowed.allowed:
         return _refuse(tx, operation, by, "cancelled", allowed)
     if operation.state is OperationState.IN_DOUBT:
         return _give_up(tx, setup, operation, by, reason)
+    if operation.state is OperationState.RUNNING:
+        return _stop_run(tx, setup, operation, by, reason)
     return _end(tx, setup, operation, by, OperationState.CANCELLED, Kind.CANCELLED, reason)
 
 
@@ -75,6 +142,17 @@ def _end(
     record(tx, after, kind, f"{by.name}: {operation.ref} {to.value}.{_why(reason)}", by.actor)
     show(tx, setup, after)
     return say(f"{operation.ref} is {to.value}.", "Nothing was changed.", tone=Tone.DONE)
+
+
+def _stop_run(tx: Transaction, setup: Setup, operation: Operation, by: Person, reason: str) -> Reply:
+    """Asked to stop is not stopped: that is said when the orchestrator says it."""
+    if operation.cancelled_by:
+        return say(f"The run of {operation.ref} was asked to stop already.", "It has not said yet that it has stopped.")
+    after = progress(operation, cancelled_by=by.id, decision_reason=operation.decision_reason)
+    tx.operations.save(after, expected=OperationState.RUNNING)
+    record(tx, after, Kind.CANCELLED, f"{by.name} wants the run of {operation.ref} stopped.{_why(reason)}", by.actor)
+    show(tx, setup, after)
+    return say(f"The run of {operation.ref} is asked to stop.", "Its message says when it has stopped.", tone=Tone.DONE)
 
 
 def _give_up(tx: Transaction, setup: Setup, operation: Operation, by: Person, reason: str) -> Reply:
@@ -130,3 +208,8 @@ def _too_late(setup: Setup, operation: Operation, undone: str) -> Reply:
         f"It was not {undone}; nothing was changed by this click.",
         tone=Tone.INFO,
     )
+
+
+Verb = Callable[[Transaction, Setup, int, Person, str], Reply]
+VERBS: Mapping[str, Verb] = {"approve": approve, "reject": reject, "cancel": cancel, "break-glass": break_glass}
+"""What can be decided, by its command."""

@@ -10,17 +10,18 @@ from datetime import datetime
 
 from bot.domain.errors import BotError, IntegrationError
 from bot.domain.incident import Incident
-from bot.domain.operation import Operation
+from bot.domain.operation import Operation, OperationKind
 from bot.domain.people import Person
 from bot.domain.severity import Severity
 from bot.domain.timeline import Draft, Kind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.usecases import decide, lists, operate, respond
-from bot.usecases.commands import Commands, DoctorReport, PageLink, not_built, waiting_for
+from bot.usecases.commands import Commands, DoctorReport, PageLink, waiting_for
 from bot.usecases.grammar import number, parse
 from bot.usecases.place import NOWHERE, Place, incident_at
 from bot.usecases.reply import Reply, Tone, refusal, say
+from bot.usecases.request import Wish
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
@@ -126,31 +127,49 @@ class Desk:
         if ref is None:
             return say("This button is from another version of the bot.", "Nothing was done.", tone=Tone.FAULT)
         if kind == "operation":
-            decisions = {"approve": decide.approve, "reject": decide.reject, "cancel": decide.cancel}
-            if verb in decisions:
-                return await self._store.write(lambda tx: decisions[verb](tx, self.setup, ref, by))
+            return await self._press_operation(action, verb, ref, by)
         match action:
             case "incident.acknowledge":
                 return await self._store.write(lambda tx: respond.acknowledge(tx, self.setup, ref, by))
             case "incident.resolve":
                 return await self._store.write(lambda tx: respond.resolve(tx, self.setup, ref, by))
             case "incident.rollback":
-                return await self._roll_back_incident(ref, by)
+                return await self._change_for(OperationKind.ROLLBACK, ref, by)
+            case "incident.retrain":
+                return await self._change_for(OperationKind.RETRAIN, ref, by)
             case "incident.runbook":
                 return await self._store.read(lambda tx: lists.runbook_of(tx, self.setup, ref))
             case "incident.timeline":
                 return await self._commands.timeline(ref)
-            case "incident.retrain":
-                return not_built("retrain")
             case _:
                 return say(f"There is no button {action[:60]}.", "Nothing was done.", tone=Tone.FAULT)
 
-    async def _roll_back_incident(self, ref: int, by: Person) -> Reply:
+    async def _press_operation(self, action: str, verb: str, ref: int, by: Person) -> Reply:
+        if verb in decide.VERBS and verb != "break-glass":
+            return await self._store.write(lambda tx: decide.VERBS[verb](tx, self.setup, ref, by, ""))
+        match verb:
+            case "undo":
+                return await self._commands.undo(ref, by)
+            case "promote":
+                return await self._promote_result(ref, by)
+            case _:
+                return say(f"There is no button {action[:60]}.", "Nothing was done.", tone=Tone.FAULT)
+
+    async def _promote_result(self, ref: int, by: Person) -> Reply:
+        """The version that a training has yielded is to serve."""
+        trained = await self._store.read(lambda tx: operate.get(tx, ref))
+        if trained.result is None:
+            return say(f"{trained.ref} has yielded no version.", "Nothing was planned or changed.", tone=Tone.REFUSED)
+        about = await self._store.read(lambda tx: tx.incidents.get(trained.incident) if trained.incident else None)
+        reason = f"the result of {trained.ref}"
+        wish = Wish(OperationKind.PROMOTE, trained.model, by, about, reason, to=trained.result.version)
+        return await self._commands.ask(wish)
+
+    async def _change_for(self, kind: OperationKind, ref: int, by: Person) -> Reply:
         incident = await self._store.read(lambda tx: respond.find(tx, ref))
         if incident.model is None:
-            raise operate.need_model(incident)
-        reason = f"{incident.ref}: {incident.title}"
-        return await self._commands.request_rollback(incident.model, None, incident, reason, by)
+            raise operate.need_model(incident, kind.command)
+        return await self._commands.ask(Wish(kind, incident.model, by, incident, f"{incident.ref}: {incident.title}"))
 
 
 def _explained(error: BotError) -> Reply:

@@ -9,7 +9,7 @@ from bot.domain.runbook import choose
 from bot.domain.severity import from_labels
 from bot.domain.timeline import BOT, Actor, ActorKind, Draft, Kind
 from bot.ports.store import Transaction
-from bot.usecases import notify
+from bot.usecases import notify, policy
 from bot.usecases.setup import Setup
 
 ENTRIES_EACH = 20
@@ -91,6 +91,7 @@ def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject, log: "A
     log.add(incident.number, Kind.ALERT_FIRED, alert)
     tx.timeline.append(incident.number, Draft(Kind.ROUTED, notify.routing_text(setup, incident), BOT, tx.now))
     notify.announce(tx, setup, incident)
+    policy.consider(tx, setup, incident, alert.name)
     return incident
 
 

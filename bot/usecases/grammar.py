@@ -22,10 +22,17 @@ USAGE: Mapping[str, str] = {
     "severity": "severity INC sevN",
     "note": "note INC TEXT",
     "rollback": "rollback MODEL [--to VERSION] [--incident INC] [--reason TEXT]",
+    "promote": "promote MODEL [--to VERSION] [--incident INC] [--reason TEXT]",
+    "freeze": "freeze MODEL [--incident INC] [--reason TEXT]",
+    "shift": "shift MODEL PERCENT [--to VERSION] [--incident INC] [--reason TEXT]",
     "retrain": "retrain MODEL [--set key=value …] [--incident INC] [--reason TEXT]",
+    "pause": "pause MODEL [--reason TEXT]",
+    "resume": "resume MODEL [--reason TEXT]",
+    "undo": "undo OP [--reason TEXT]",
     "approve": "approve OP [REASON]",
     "reject": "reject OP [REASON]",
     "cancel": "cancel OP [REASON]",
+    "break-glass": "break-glass OP REASON",
     "runbook": "runbook [INC|WORDS]",
     "who": "who MODEL|PHASE",
     "changes": "changes MODEL",
@@ -39,7 +46,6 @@ USAGE: Mapping[str, str] = {
 """Every command of the interface, with its line of usage."""
 
 NOT_BUILT: Mapping[str, str] = {
-    "retrain": "Retraining",
     "silence": "Silencing at the source",
     "handover": "Handover",
     "drill": "Drills",
@@ -49,6 +55,7 @@ NOT_BUILT: Mapping[str, str] = {
 ALIASES: Mapping[str, str] = {
     "acknowledge": "ack", "list": "incidents", "incident": "incidents", "roll-back": "rollback", "?": "help",
     "--help": "help", "-h": "help", "model": "models", "operation": "operations", "sev": "severity",
+    "train": "retrain", "breakglass": "break-glass", "fallback": "freeze", "unpause": "resume",
 }  # fmt: skip
 
 
@@ -118,12 +125,15 @@ def _typed(text: str) -> str:
 
 def _split(tail: str) -> list[str]:
     """Words; `"…"` holds one together, also after `--name=`. An unclosed quote goes to the end."""
-    found = re.findall(r'(--[\w-]+=)?"([^"]*)"?|(\S+)', tail)
+    found = re.findall(r'((?:--)?[\w.-]+=)?"([^"]*)"?|(\S+)', tail)
     return [bare or f"{option}{quoted}" for option, quoted, bare in found if bare or option or quoted]
 
 
 def _options(parts: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """`--name value` and `--name=value`; `--reason` and `--title` take everything up to the next option."""
+    """`--name value` and `--name=value`; `--reason` and `--title` take everything up to the next option.
+
+    `--set` takes any number of `key=value`, each a line of its value.
+    """
     words: list[str] = []
     options: dict[str, str] = {}
     current: str | None = None
@@ -131,7 +141,12 @@ def _options(parts: Sequence[str]) -> tuple[list[str], dict[str, str]]:
         if part.startswith("--") and len(part) > 2:
             name, equals, value = part[2:].partition("=")
             current = name.lower()
-            options[current] = value if equals else options.get(current, "")
+            if current == "set":
+                options[current] = "\n".join(filter(None, (options.get(current, ""), value)))
+            else:
+                options[current] = value if equals else options.get(current, "")
+        elif current == "set":
+            options[current] = "\n".join(filter(None, (options[current], part)))
         elif current in {"reason", "title"} or (current is not None and not options[current]):
             options[current] = f"{options[current]} {part}".strip()
         else:

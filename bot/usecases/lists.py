@@ -60,13 +60,13 @@ def operations(tx: Transaction, setup: Setup) -> Reply:
         return say("There was no operation yet.", "Ask for one: /mlops rollback MODEL")
     rows = tuple(
         (
-            o.ref, o.kind.value, o.model, f"{o.plan.now.version} → {o.plan.target.version}", o.state.value,
+            o.ref, o.kind.value, o.model, o.plan.aim.headline, o.state.value,
             setup.name(o.requested_by), spoken(tx.now - o.requested_at),
         )
         for o in newest
     )  # fmt: skip
     return Reply(
-        "Operations, newest first", parts=(Table(("Id", "What", "Model", "Versions", "State", "By", "Age"), rows),)
+        "Operations, newest first", parts=(Table(("Id", "What", "Model", "Change", "State", "By", "Age"), rows),)
     )
 
 

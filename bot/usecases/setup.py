@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import StrEnum
 
 from bot.domain.alert import Alert, LabelMapping
 from bot.domain.models import Binding
+from bot.domain.operation import OperationKind
 from bot.domain.people import Directory, Person
 from bot.domain.routing import PhaseChoice, RaciTable, Role, Roster, Route, Rule, choose_phase, route
 from bot.domain.runbook import Runbook
@@ -20,6 +22,54 @@ class Schedule:
     zone: str = "UTC"
     channel: str = ""
     enabled: bool = True
+
+
+class Mode(StrEnum):
+    """What the bot does by itself when an alert of a policy fires."""
+
+    SUGGEST = "suggest"
+    """Nothing: the card has the button."""
+    APPROVE = "approve"
+    """It makes the plan and asks the Accountable."""
+    AUTO = "auto"
+    """It makes the plan and carries it out when every check passes. Needs the Accountable's signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What is done about alerts that fit. Empty conditions fit everything."""
+
+    name: str
+    kind: OperationKind
+    mode: Mode
+    models: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+    """Names of alerts; a trailing `*` matches a beginning."""
+    per_day: int = 1
+    signed_by: str = ""
+    undo: bool = False
+    """Whether a change is taken back by itself when it got worse."""
+    origin: str = ""
+
+    def fits(self, model: str, alert: str) -> bool:
+        """Whether this policy is about this model and this alert."""
+        return (not self.models or model in self.models) and (
+            not self.alerts or any(_same(wanted, alert) for wanted in self.alerts)
+        )
+
+
+def _same(wanted: str, name: str) -> bool:
+    return name.startswith(wanted[:-1]) if wanted.endswith("*") else name == wanted
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeWindow:
+    """A time in which nothing is changed that can wait."""
+
+    since: datetime
+    until: datetime
+    models: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +91,23 @@ class Policies:
     absent_for: timedelta = timedelta(minutes=2)
     """How long a source must not have listed an alert, when asked, until its end counts as missed."""
     look_every: timedelta = timedelta(seconds=30)
+    watch_for: timedelta = timedelta(minutes=10)
+    """How long after a change it is watched whether the alerts end."""
+    retrain_within: timedelta = timedelta(hours=12)
+    """How long a run may take until it counts as lost."""
+    cool_down: timedelta = timedelta(hours=1)
+    """How long after a training ended none is started."""
+    retrains_per_day: int = 3
+    rules: tuple[Policy, ...] = ()
+    freezes: tuple[FreezeWindow, ...] = ()
+
+    def frozen_at(self, at: datetime, model: str) -> FreezeWindow | None:
+        """The freeze window that is on for a model."""
+        return next((f for f in self.freezes if f.since <= at < f.until and (not f.models or model in f.models)), None)
+
+    def rule(self, model: str, alert: str) -> Policy | None:
+        """The first policy that fits."""
+        return next((rule for rule in self.rules if rule.fits(model, alert)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +165,7 @@ class Setup:
         if person is None:
             return "nobody"
         known = self.people.by_id(person)
-        return known.name if known else person.removeprefix("slack:")
+        return known.name if known else person.removeprefix("slack:").replace("policy:", "the policy ")
 
     def person(self, person: str) -> Person:
         """The person with this id; an unknown id becomes a stranger."""

@@ -63,6 +63,8 @@ class OperationView:
     decided_by: str
     approvers: tuple[Named, ...]
     incident: Incident | None
+    can_undo: bool = False
+    """Whether it has changed something that a plan could bring back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
         runbook=next((r for r in setup.runbooks if r.slug == incident.runbook), None),
         operations=tuple(tx.operations.newest(limit=10, incident=number)),
         can_roll_back=binding is not None and binding.pointer is not None,
-        can_retrain=False,
+        can_retrain=binding is not None and binding.training is not None,
         worse=_worse(setup, incident, alerts),
     )
 
@@ -138,6 +140,7 @@ def operation_view(tx: Transaction, setup: Setup, number: int) -> OperationView:
         decided_by=setup.name(operation.decided_by) if operation.decided_by else "",
         approvers=tuple(a for a in approvers if a.person.id != operation.requested_by),
         incident=tx.incidents.get(operation.incident) if operation.incident else None,
+        can_undo=operation.can_be_undone,
     )
 
 

@@ -1,14 +1,25 @@
 """What is shown in the main states, made of fixed values: for golden files, and to change one thing at a time."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift, Reading
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Change, Evidence, Observation
-from bot.domain.operation import Call, Check, CheckResult, Live, Operation, OperationKind, OperationState, Plan, Stage
+from bot.domain.operation import (
+    Call,
+    Check,
+    CheckResult,
+    Live,
+    Operation,
+    OperationKind,
+    OperationState,
+    Plan,
+    Stage,
+    VersionMove,
+)
 from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity
 from bot.slack.blocks import card as cards
@@ -120,7 +131,8 @@ def a_plan(**more: object) -> Plan:
         "cannot": ("MLflow has no compare-and-set: a change by somebody else in the same instant can't be noticed.",),
         "undo": "The same way back: champion → version 3.", "made_at": NOW, "expires_at": NOW + minutes(10), **more,
     }  # fmt: skip
-    return Plan(**values)
+    moved = {each.name: values.pop(each.name) for each in fields(VersionMove) if each.name in values}
+    return Plan(**{"aim": VersionMove(**moved), **values})
 
 
 def an_operation(state: OperationState = OperationState.AWAITING_APPROVAL, **more: object) -> Operation:

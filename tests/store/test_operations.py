@@ -89,10 +89,10 @@ async def test_operations_by_what_is_asked(store: SqlStore) -> None:
     )
 
     def look(tx: Transaction) -> None:
-        held = tx.operations.holding("fraud-detector", "production")
+        held = tx.operations.holding("fraud-detector", "production", "serving")
         assert held is not None
         assert held.number == 2
-        assert tx.operations.holding("fraud-detector", "staging") is None
+        assert tx.operations.holding("fraud-detector", "staging", "serving") is None
         by_state = tx.operations.in_state(OperationState.EXECUTING, OperationState.SUCCEEDED)
         assert [o.number for o in by_state] == [2, 1]
         assert tx.operations.in_state() == []
@@ -107,7 +107,7 @@ async def test_operations_by_what_is_asked(store: SqlStore) -> None:
 @pytest.mark.parametrize("state", OperationState)
 async def test_only_an_unfinished_operation_holds_the_model(store: SqlStore, state: OperationState) -> None:
     await add(store, an_operation(state))
-    held = await store.read(lambda tx: tx.operations.holding("fraud-detector", "production"))
+    held = await store.read(lambda tx: tx.operations.holding("fraud-detector", "production", "serving"))
     assert (held is not None) is (not state.final)
 
 

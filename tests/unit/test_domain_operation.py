@@ -84,10 +84,10 @@ RELIED_ON: dict[str, Plan] = {
     "kind": a_plan(kind=OperationKind.RETRAIN),
     "model": a_plan(model="churn"),
     "environment": a_plan(environment="staging"),
-    "version now": a_plan(now=replace(PLAN.now, version="4")),
-    "pointer's token": a_plan(now=replace(PLAN.now, pointer=replace(PLAN.now.pointer, token="etag-2"))),  # type: ignore[type-var]  # it is set
-    "pointer's version": a_plan(now=replace(PLAN.now, pointer=replace(PLAN.now.pointer, version="4"))),  # type: ignore[type-var]  # it is set
-    "what serves": a_plan(now=Live("3", PLAN.now.pointer, PLAN.now.pointer)),
+    "version now": a_plan(now=replace(PLAN.move.now, version="4")),
+    "pointer's token": a_plan(now=replace(PLAN.move.now, pointer=replace(PLAN.move.now.pointer, token="etag-2"))),  # type: ignore[type-var]  # it is set
+    "pointer's version": a_plan(now=replace(PLAN.move.now, pointer=replace(PLAN.move.now.pointer, version="4"))),  # type: ignore[type-var]  # it is set
+    "what serves": a_plan(now=Live("3", PLAN.move.now.pointer, PLAN.move.now.pointer)),
     "target": a_plan(target=version("1")),
     "current's metrics": a_plan(current=version("3", metrics={"auc": 0.9})),
     "target's status": a_plan(target=version("2", artifact_loadable=False)),
@@ -125,7 +125,7 @@ def test_the_digest_is_the_same_for_the_same_plan() -> None:
     assert a_plan().digest == PLAN.digest
     assert len(PLAN.digest) == 64
     assert a_plan(current=version("3", description="prettier words", url="http://elsewhere")).digest == PLAN.digest
-    later = replace(PLAN.now, pointer=replace(PLAN.now.pointer, at=T0 + minutes(1)))  # type: ignore[type-var]  # it is set
+    later = replace(PLAN.move.now, pointer=replace(PLAN.move.now.pointer, at=T0 + minutes(1)))  # type: ignore[type-var]  # it is set
     assert a_plan(now=later).digest == PLAN.digest
     assert (
         a_plan(target=version("2", tags={"b": "2", "a": "1"})).digest

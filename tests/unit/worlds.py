@@ -1,5 +1,6 @@
 """Values for the tests of the domain, and strategies that make many of them."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -7,7 +8,17 @@ from hypothesis import strategies as st
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Column, Evidence, ModelVersion, Observation, Signature, VersionStatus, compare_signatures
-from bot.domain.operation import Call, Check, CheckResult, Live, Operation, OperationKind, OperationState, Plan
+from bot.domain.operation import (
+    Call,
+    Check,
+    CheckResult,
+    Live,
+    Operation,
+    OperationKind,
+    OperationState,
+    Plan,
+    VersionMove,
+)
 from bot.domain.people import Person
 from bot.domain.routing import Assignment, Letter, Phase, Role, Route
 from bot.domain.severity import Severity
@@ -80,7 +91,8 @@ def a_plan(**more: object) -> Plan:
         "signature_diff": compare_signatures(SIGNATURE, SIGNATURE), "propagation": "watch", "cannot": ("undo at once",),
         "undo": "move the alias back to 3", "made_at": T0, "expires_at": T0 + minutes(10), **more,
     }  # fmt: skip
-    return Plan(**values)  # type: ignore[arg-type]  # free keywords
+    moved = {each.name: values.pop(each.name) for each in fields(VersionMove) if each.name in values}
+    return Plan(**{"aim": VersionMove(**moved), **values})  # type: ignore[arg-type]  # free keywords
 
 
 def an_operation(state: OperationState = OperationState.AWAITING_APPROVAL, **more: object) -> Operation:

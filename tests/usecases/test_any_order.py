@@ -118,7 +118,7 @@ async def promises(world: World, before: Mapping[int, Operation]) -> dict[int, O
     holding = [o for o in now.values() if o.state.holds_the_model]
     assert len(holding) <= 1
     for move in world.registry.our_moves:
-        assert any(o.plan.now.version == move.before and o.plan.target.version == move.after for o in now.values())
+        assert any(o.plan.move.now.version == move.before and o.plan.move.target.version == move.after for o in now.values())
     done = [o for o in now.values() if o.decided_by and o.state not in {S.REJECTED, S.CANCELLED, S.AWAITING_APPROVAL}]
     assert len(world.registry.our_moves) <= len(done), "no approval moves the alias twice"
     spans = await world.store.read(lambda tx: tx.ledger.spans(FRAUD, "production"))

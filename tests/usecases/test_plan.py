@@ -35,10 +35,10 @@ async def refused(world: World, text: str = f"rollback {FRAUD}", tone: Tone = To
 
 async def test_the_previous_good_version_comes_from_the_ledger(world: World) -> None:
     plan = await asked(world)
-    assert (plan.now.version, plan.target.version) == ("3", "2")
-    assert plan.target_why.startswith("the version before: live from 2026-10-14")
-    assert plan.current is not None
-    assert (plan.current.metrics["auc"], plan.target.metrics["auc"]) == (0.94, 0.93)
+    assert (plan.move.now.version, plan.move.target.version) == ("3", "2")
+    assert plan.move.target_why.startswith("the version before: live from 2026-10-14")
+    assert plan.move.current is not None
+    assert (plan.move.current.metrics["auc"], plan.move.target.metrics["auc"]) == (0.94, 0.93)
     assert [check.result for check in plan.checks] == [CheckResult.PASS] * 5
     assert [(call.method, call.body) for call in plan.calls] == [
         ("POST", '{"name": "fraud-detector", "alias": "champion", "version": "2"}')
@@ -86,16 +86,16 @@ async def test_a_version_that_was_bad_is_passed_over(world: World) -> None:
     await world.store.write(condemn)
     number = await world.request(MIKA)
     plan = (await world.operation(number)).plan
-    assert plan.target.version == "1"
-    assert plan.target_why.startswith("an earlier version: live from")
-    assert plan.target_why.endswith("; no incident is known about it (ledger)")
+    assert plan.move.target.version == "1"
+    assert plan.move.target_why.startswith("an earlier version: live from")
+    assert plan.move.target_why.endswith("; no incident is known about it (ledger)")
 
 
 @pytest.mark.parametrize("word", ["1", "v1", "V1"])
 async def test_a_named_version(world: World, word: str) -> None:
     plan = await asked(world, f"rollback {FRAUD} --to {word}")
-    assert plan.target.version == "1"
-    assert plan.target_why.startswith("asked for; live from")
+    assert plan.move.target.version == "1"
+    assert plan.move.target_why.startswith("asked for; live from")
 
 
 async def test_a_version_that_was_never_live_is_minded(world: World) -> None:
@@ -328,11 +328,11 @@ async def test_the_digest_changes_with_whatever_an_approver_relies_on(world: Wor
     plan = await asked(world)
     for other in (
         replace(plan, environment="staging"),
-        replace(plan, target=replace(plan.target, version="1")),
+        replace(plan, aim=replace(plan.move, target=replace(plan.move.target, version="1"))),
         replace(plan, checks=plan.checks[1:]),
         replace(plan, calls=()),
-        replace(plan, target_why="because"),
-        replace(plan, now=replace(plan.now, pointer=None)),
+        replace(plan, aim=replace(plan.move, target_why="because")),
+        replace(plan, aim=replace(plan.move, now=replace(plan.move.now, pointer=None))),
     ):
         assert other.digest != plan.digest
     assert replace(plan).digest == plan.digest

@@ -7,7 +7,7 @@ from bot.domain.alert import Alert, AlertStatus, Direction, Reading
 from bot.domain.incident import Incident, Status
 from bot.domain.metrics import spoken
 from bot.domain.models import Change
-from bot.domain.operation import Operation, OperationState
+from bot.domain.operation import Operation, OperationKind, OperationState, VersionMove
 from bot.domain.severity import Severity
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import INCIDENT_EVENT, Block, Message, Metadata
@@ -205,10 +205,12 @@ def _operations(operations: Sequence[Operation]) -> list[Block]:
 
 def operation_line(operation: Operation) -> str:
     """One line that keeps `requested`, `registry changed` and `serving confirmed` apart."""
-    versions = f"version {operation.plan.now.version} → {operation.plan.target.version}"
+    versions = clean(operation.plan.aim.headline, 80, one_line=True)
     state = operation.state.value
     if operation.state is OperationState.SUCCEEDED:
-        state = f"{operation.stage.value}: version {operation.plan.target.version} answers"
+        served = isinstance(operation.plan.aim, VersionMove)
+        done = f": version {operation.plan.move.target.version} answers" if served else ""
+        state = f"{operation.stage.value}{done}"
     elif operation.state in {OperationState.VERIFYING, OperationState.INCONCLUSIVE}:
         state = f"{operation.stage.value}, {operation.state.value}"
     elif operation.outcome:
@@ -281,6 +283,9 @@ def _next(view: IncidentView) -> list[Block]:
                 confirm="A plan is made and shown. Nothing is changed before somebody else approves it.",
             )
         )  # fmt: skip
+    if incident.status.live and view.can_retrain and _after_rollback(view):
+        sure = "A plan is made and shown. Nothing is started before somebody else approves it."
+        pressed.append(Button("Retrain", buttons.RETRAIN, incident.ref, "", confirm=sure))
     resolvable = incident.status in {Status.ACKNOWLEDGED, Status.MITIGATED} or not incident.confirmed
     if resolvable and len(pressed) < 2:
         sure = "You say that the service is back to normal. Who is Informed gets a summary."
@@ -291,8 +296,15 @@ def _next(view: IncidentView) -> list[Block]:
     return [buttons.row(pressed, f"next-{incident.number}")] if pressed else []
 
 
+def _after_rollback(view: IncidentView) -> bool:
+    """Retraining is the next thing when a good version serves again, or when there is none to go back to."""
+    going = any(o.kind is OperationKind.RETRAIN and o.state.holds_the_model for o in view.operations)
+    ready = view.incident.status is Status.MITIGATED or not view.can_roll_back
+    return ready and not going
+
+
 def _going_on(operations: Sequence[Operation]) -> bool:
-    return any(operation.state.holds_the_model for operation in operations)
+    return any(o.state.holds_the_model and o.kind is not OperationKind.RETRAIN for o in operations)
 
 
 def page(view: IncidentView, why: str, card_link: str) -> Message:

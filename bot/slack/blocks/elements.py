@@ -35,8 +35,11 @@ def row(buttons: Sequence[Button], block_id: str) -> Block:
 
 ACKNOWLEDGE = "incident.acknowledge"
 ROLL_BACK = "incident.rollback"
+RETRAIN = "incident.retrain"
 RUNBOOK = "incident.runbook"
 RESOLVE = "incident.resolve"
 APPROVE = "operation.approve"
 REJECT = "operation.reject"
 CANCEL = "operation.cancel"
+PROMOTE = "operation.promote"
+UNDO = "operation.undo"

@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 
-from bot.domain.models import Propagation
-from bot.domain.operation import CheckResult, Operation, OperationState, Stage
+from bot.domain.models import ModelVersion, Propagation
+from bot.domain.operation import (
+    CheckResult,
+    Operation,
+    OperationState,
+    TaskProgress,
+    TaskStatus,
+    TrainingRun,
+    VersionMove,
+    course,
+)
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import Block, Message
 from bot.slack.blocks.text import (
@@ -30,6 +39,7 @@ _MARKS: Mapping[CheckResult, str] = {
 _FACES: Mapping[OperationState, str] = {
     OperationState.AWAITING_APPROVAL: "⏳", OperationState.APPROVED: "▶️", OperationState.EXECUTING: "▶️",
     OperationState.VERIFYING: "🔎", OperationState.WATCHING: "🔎", OperationState.SUCCEEDED: "✅",
+    OperationState.RUNNING: "▶️", OperationState.NOT_RECOVERED: "⚠️",
     OperationState.REJECTED: "🚫", OperationState.EXPIRED: "⌛", OperationState.CANCELLED: "🚫",
     OperationState.STALE: "⚠️", OperationState.IN_DOUBT: "⚠️", OperationState.INCONCLUSIVE: "⚠️",
     OperationState.FAILED: "❌", OperationState.UNDOING: "↩️", OperationState.UNDONE: "↩️",
@@ -41,7 +51,14 @@ _FOLLOWS: Mapping[str, str] = {
     Propagation.REDEPLOY.value: "serving is deployed anew",
     Propagation.NONE.value: "nothing that serves it is known",
 }
+_TASKS: Mapping[TaskStatus, str] = {
+    TaskStatus.PENDING: "○", TaskStatus.IN_PROGRESS: "▸", TaskStatus.COMPLETE: "✓", TaskStatus.ERROR: "✗",
+}  # fmt: skip
+_WORTH_UNDOING = {OperationState.NOT_RECOVERED, OperationState.INCONCLUSIVE, OperationState.WATCHING}
+"""Where a button for the way back is of use; after a success it is a command: /mlops undo OP."""
 METRICS_SHOWN = 6
+PARAMETERS_SHOWN = 15
+TASKS_SHOWN = 20
 CANNOT_SHOWN = 8
 
 
@@ -53,7 +70,7 @@ def operation(view: OperationView) -> Message:
         blocks += _plan(view)
         blocks.append(_decisions(view, Button("Cancel", buttons.CANCEL, op.ref)))
     else:
-        blocks += _course(op)
+        blocks += _course(view)
     blocks.append(_small_print(view))
     return Message(escaped(f"{_headline(op)}: {op.state.value}", 300), tuple(blocks))
 
@@ -71,9 +88,8 @@ def ask(view: OperationView, card_link: str) -> Message:
 
 
 def _headline(op: Operation) -> str:
-    plan = op.plan
-    versions = f"version {plan.now.version} → {plan.target.version}"
-    return f"{_FACES[op.state]} {op.ref} · {op.kind.value} {clean(plan.model, 60, one_line=True)} · {versions}"
+    what = clean(op.plan.aim.headline, 60, one_line=True)
+    return f"{_FACES[op.state]} {op.ref} · {op.kind.value} {clean(op.plan.model, 60, one_line=True)} · {what}"
 
 
 def _state(view: OperationView) -> list[Element]:
@@ -95,7 +111,8 @@ def _state(view: OperationView) -> list[Element]:
     if op.reason:
         line.append(text(f": {op.reason}", limit=400))
     if view.decided_by:
-        line.append(text(f"\nDecided by {view.decided_by}", limit=120))
+        glass = "Started WITHOUT APPROVAL by" if op.break_glass else "Decided by"
+        line.append(text(f"\n{glass} {view.decided_by}", limit=120))
         if op.decision_reason:
             line.append(text(f": {op.decision_reason}", limit=300))
     return line
@@ -109,8 +126,7 @@ def _plan(view: OperationView) -> list[Block]:
         for check in plan.checks
     ]  # fmt: skip
     blocks = [
-        rich(section(text("Why this version: ", bold=True), text(plan.target_why, limit=300))),
-        _metrics(view.operation),
+        *_aim(view.operation),
         rich(section(text("Checked just now", bold=True)), bullets(checks)),
         *_calls(view.operation),
     ]
@@ -123,17 +139,36 @@ def _plan(view: OperationView) -> list[Block]:
     return [block for block in blocks if block]
 
 
-def _metrics(op: Operation) -> Block:
+def _aim(op: Operation) -> list[Block]:
+    """What an approver compares: two versions, or a run's parameters."""
+    match op.plan.aim:
+        case VersionMove() as aim:
+            why = rich(section(text("Why this version: ", bold=True), text(aim.target_why, limit=300)))
+            return [why, _metrics(aim.current, aim.target, "now")]
+        case TrainingRun() as aim:
+            rows = [[text(f"{name} = {value}", limit=200)] for name, value in aim.parameters[:PARAMETERS_SHOWN]]
+            pipeline = section(text("Pipeline ", bold=True), text(aim.pipeline.name, limit=100), *_linked(aim.url))
+            shown = bullets(rows) if rows else section(text("It gets no parameters."))
+            return [rich(pipeline, shown)]
+        case _:
+            return []
+
+
+def _linked(url: str) -> list[Element]:
+    return [text(" · "), link("look at it", url)] if url.startswith(("http://", "https://")) else []
+
+
+def _metrics(current: ModelVersion | None, target: ModelVersion, word: str) -> Block:
     """Both versions' metrics side by side, as literal text cells."""
-    plan = op.plan
-    current = dict(plan.current.metrics) if plan.current else {}
-    target = dict(plan.target.metrics)
-    names = [name for name in [*current, *target] if name]
-    names = list(dict.fromkeys(names))[:METRICS_SHOWN]
+    old = dict(current.metrics) if current else {}
+    new = dict(target.metrics)
+    names = list(dict.fromkeys(name for name in [*old, *new] if name))[:METRICS_SHOWN]
     if not names:
         return rich(section(text("Metrics: ", bold=True), text("the registry has none for these versions")))
-    rows = [["metric", f"version {plan.now.version} (now)", f"version {plan.target.version}"]]
-    rows += [[name, _number(current.get(name)), _number(target.get(name))] for name in names]
+    rows = [
+        ["metric", f"version {current.version} ({word})" if current else f"none ({word})", f"version {target.version}"]
+    ]
+    rows += [[name, _number(old.get(name)), _number(new.get(name))] for name in names]
     cells = [[{"type": "raw_text", "text": clean(cell, 100, one_line=True) or "–"} for cell in row] for row in rows]
     return {"type": "table", "rows": cells}
 
@@ -154,7 +189,7 @@ def _calls(op: Operation) -> list[Block]:
 
 def _stages(op: Operation) -> list[list[Element]]:
     """Three different things, each claimed only when seen."""
-    order = list(Stage)
+    order = course(op.plan.aim)
     reached = order.index(op.stage)
     rows: list[list[Element]] = []
     for place, stage in enumerate(order):
@@ -163,18 +198,61 @@ def _stages(op: Operation) -> list[list[Element]]:
     return rows
 
 
-def _course(op: Operation) -> list[Block]:
+def _course(view: OperationView) -> list[Block]:
     """How far it came; of what never began there is nothing to show."""
+    op = view.operation
     if op.state in _NEVER_BEGUN:
         return []
-    blocks = [rich(bullets(_stages(op))), *_calls(op)]
-    return [*blocks, _give_up(op)] if op.state is OperationState.IN_DOUBT else blocks
+    blocks = [rich(bullets(_stages(op))), *_run(op), *_result(op), *_calls(op)]
+    return [*blocks, *_after(view)]
+
+
+def _run(op: Operation) -> list[Block]:
+    """The tasks of the run, as they go."""
+    if op.run is None:
+        return []
+    rows = [_task(task) for task in op.run.tasks[:TASKS_SHOWN]]
+    left_out = len(op.run.tasks) - len(rows)
+    rows += [[text(f"and {left_out} more")]] if left_out > 0 else []
+    title = section(text("Run ", bold=True), text(op.run.id, limit=100, code=True), *_linked(op.run.url))
+    return [rich(title, bullets(rows))] if rows else [rich(title)]
+
+
+def _task(task: TaskProgress) -> list[Element]:
+    said = f" · {task.detail}" if task.detail else ""
+    return [text(f"{_TASKS[task.status]} {task.name}{said}", limit=150)]
+
+
+def _result(op: Operation) -> list[Block]:
+    """What a run has yielded, beside the champion."""
+    if op.result is None or not isinstance(op.plan.aim, TrainingRun):
+        return []
+    return [_metrics(op.plan.aim.champion, op.result, "champion")]
+
+
+def _after(view: OperationView) -> list[Block]:
+    """What may be pressed while it goes on, or when it is over."""
+    op = view.operation
+    if op.state is OperationState.IN_DOUBT:
+        sure = "Look at the system first. The bot stops looking, and the model is free for another operation."
+        return [buttons.row([Button("Cancel", buttons.CANCEL, op.ref, "danger", confirm=sure)], f"doubt-{op.number}")]
+    if op.state is OperationState.RUNNING and not op.cancelled_by:
+        sure = "The run is asked to stop. What serves is not changed."
+        return [buttons.row([Button("Cancel", buttons.CANCEL, op.ref, "", confirm=sure)], f"running-{op.number}")]
+    pressed: list[Button] = []
+    if op.result is not None and op.state is OperationState.SUCCEEDED:
+        sure = "A plan is made and shown. Nothing is changed before somebody else approves it."
+        pressed.append(Button("Promote", buttons.PROMOTE, op.ref, "primary", confirm=sure))
+    if view.can_undo and op.state in _WORTH_UNDOING:
+        sure = "The way back is planned and shown. Nothing is changed before somebody else approves it."
+        pressed.append(Button("Undo", buttons.UNDO, op.ref, "", confirm=sure))
+    return [buttons.row(pressed, f"after-{op.number}")] if pressed else []
 
 
 def _decisions(view: OperationView, *more: Button) -> Block:
     """Approve and reject are only drawn where somebody may press them."""
     op = view.operation
-    sure = f"{op.plan.model} goes from version {op.plan.now.version} to version {op.plan.target.version}, now."
+    sure = _sure(op)
     pressed = list(more)
     if view.approvers:
         yes = Button("Approve", buttons.APPROVE, op.ref, "primary", confirm=sure)
@@ -182,13 +260,23 @@ def _decisions(view: OperationView, *more: Button) -> Block:
     return buttons.row(pressed, f"decide-{op.number}")
 
 
-def _give_up(op: Operation) -> Block:
-    sure = "Look at the registry first. The bot stops looking, and the model is free for another operation."
-    return buttons.row([Button("Cancel", buttons.CANCEL, op.ref, "danger", confirm=sure)], f"doubt-{op.number}")
+def _sure(op: Operation) -> str:
+    """What happens at once when it is approved."""
+    match op.plan.aim:
+        case VersionMove() as aim:
+            return f"{op.plan.model} goes from version {aim.now.version} to version {aim.target.version}, now."
+        case TrainingRun() as aim:
+            return f"{aim.pipeline.name} is started, now. What serves is not changed by it."
+        case aim:
+            return f"{op.plan.model}: {aim.headline}, now."
 
 
 def _small_print(view: OperationView) -> Block:
     op = view.operation
     about = f" · about {view.incident.ref}" if view.incident else ""
     joined = f" · {len(op.joined_by)} more asked for it" if op.joined_by else ""
-    return context(f"{op.ref}{about}{joined} · plan {op.plan.digest[:12]} · {_FOLLOWS.get(op.plan.propagation, '')}")
+    return context(f"{op.ref}{about}{joined} · plan {op.plan.digest[:12]}{_follows(op)}")
+
+
+def _follows(op: Operation) -> str:
+    return f" · {_FOLLOWS.get(op.plan.aim.propagation, '')}" if isinstance(op.plan.aim, VersionMove) else ""

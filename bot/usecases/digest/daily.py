@@ -193,8 +193,7 @@ def _operation(setup: Setup, operation: Operation) -> str:
 
 
 def _what(operation: Operation) -> str:
-    plan = operation.plan
-    return f"{operation.ref} {operation.kind.value} of {operation.model} {plan.now.version} → {plan.target.version}"
+    return f"{operation.ref} {operation.kind.value} of {operation.model}, {operation.plan.aim.headline}"
 
 
 def _unowned(incident: Incident) -> str:

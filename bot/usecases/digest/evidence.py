@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 
 from bot.domain.errors import BotError, NotFound
 from bot.domain.models import Binding, Change, ModelVersion, Pointer
-from bot.domain.operation import Plan
+from bot.domain.operation import OperationKind, Plan
 from bot.ports.clock import Clock
 from bot.ports.store import Store
-from bot.usecases.rollback import plan_rollback
+from bot.usecases.plans.version import plan_version
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
@@ -94,7 +94,9 @@ async def _rollback(systems: Systems, setup: Setup, store: Store, binding: Bindi
     """The very plan that a person would get who asked for it now; nothing is kept of it."""
     spans = await store.read(lambda tx: tx.ledger.spans(binding.model, binding.environment))
     try:
-        return await plan_rollback(systems, binding, spans, None, now=now, ttl=setup.policies.plan_ttl)
+        return await plan_version(
+            systems, binding, spans, None, kind=OperationKind.ROLLBACK, now=now, ttl=setup.policies.plan_ttl
+        )
     except BotError as error:
         return error
 

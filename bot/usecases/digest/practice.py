@@ -189,12 +189,12 @@ def _ready(evidence: Evidence) -> Judgement:
     if not isinstance(plan, Plan):
         unasked = isinstance(plan, (Unasked, IntegrationError))
         return Judgement(Criterion.READY, Finding.UNKNOWN if unasked else Finding.FAILED, unanswered(plan))
-    to = f"to version {plan.target.version}"
+    to = f"to version {plan.move.target.version}"
     for result, finding in ((CheckResult.BLOCK, Finding.FAILED), (CheckResult.WARN, Finding.UNKNOWN)):
         found = [f"{check.name}: {check.evidence}" for check in plan.checks if check.result is result]
         if found:
-            return Judgement(Criterion.READY, finding, f"{to}: {'; '.join(found)}"[:300], plan.target.url)
-    return Judgement(Criterion.READY, Finding.PROVED, f"{to}: all {len(plan.checks)} checks pass", plan.target.url)
+            return Judgement(Criterion.READY, finding, f"{to}: {'; '.join(found)}"[:300], plan.move.target.url)
+    return Judgement(Criterion.READY, Finding.PROVED, f"{to}: all {len(plan.checks)} checks pass", plan.move.target.url)
 
 
 def _governed(rows: Rows) -> Judgement:

@@ -59,8 +59,8 @@ class Done:
     kind: str
     model: str
     environment: str
-    from_version: str
-    to_version: str
+    change: str
+    """From what to what: `version 3 → 2`."""
     state: str
     stage: str
     plan: str
@@ -151,8 +151,7 @@ def _done(operation: Operation, name: "_Names") -> Done:
         kind=operation.kind.value,
         model=_kept(operation.model),
         environment=_kept(operation.environment),
-        from_version=_kept(operation.plan.now.version),
-        to_version=_kept(operation.plan.target.version),
+        change=_kept(operation.plan.aim.headline),
         state=operation.state.value,
         stage=operation.stage.value,
         plan=operation.plan.digest,

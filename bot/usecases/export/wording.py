@@ -115,7 +115,7 @@ def _since(head: Head, at: datetime | None) -> timedelta | None:
 
 def done_title(done: Done) -> str:
     """`OP-17: rollback of fraud-detector, version 3 → 2: succeeded`."""
-    what = f"{done.kind} of {done.model}, version {done.from_version} → {done.to_version}"
+    what = f"{done.kind} of {done.model}, {done.change}"
     return one_line(f"OP-{done.number}: {what}: {done.state}")
 
 

@@ -203,6 +203,7 @@ def upgrade() -> None:  # one statement a table
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("model", sa.String(), nullable=False),
         sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("lane", sa.String(), nullable=False),
         sa.Column("incident", sa.Integer(), nullable=True),
         sa.Column("requested_at", Moment(), nullable=False),
         sa.Column("data", sa.Text(), nullable=False),

@@ -1,4 +1,7 @@
-"""The plan of a rollback: what is live as read, what will be, every check with its evidence, every call."""
+"""The plan of a version that is to serve: what is live as read, what will be, every check, every call.
+
+A rollback goes to the previous good version of the ledger, a promotion to the challenger, a freeze to the fallback.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,17 +17,24 @@ from bot.domain.models import (
     ModelVersion,
     Observation,
     Pointer,
+    Propagation,
     SignatureDiff,
+    Target,
     Verdict,
     VersionStatus,
     compare_signatures,
     previous_good,
 )
-from bot.domain.operation import Call, Check, CheckResult, Live, OperationKind, Plan
-from bot.usecases.rollout import to_tell
+from bot.domain.operation import Call, Check, CheckResult, Live, OperationKind, Plan, VersionMove
 from bot.usecases.systems import Systems
 
 _UNCHANGED = "Nothing was planned or changed."
+_WHERE: Mapping[OperationKind, str] = {
+    OperationKind.ROLLBACK: "roll it back", OperationKind.PROMOTE: "promote it", OperationKind.FREEZE: "freeze it",
+}  # fmt: skip
+_GO: Mapping[OperationKind, str] = {
+    OperationKind.ROLLBACK: "roll back", OperationKind.PROMOTE: "promote", OperationKind.FREEZE: "fall back",
+}  # fmt: skip
 _HEALTH: Mapping[Verdict, str] = {
     Verdict.HEALTHY: ", healthy", Verdict.UNHEALTHY: ", unhealthy",
     Verdict.UNKNOWN: "; whether it was healthy is not known",
@@ -45,38 +55,42 @@ class Facts:
     """The target's own time in production, if the ledger knows one."""
 
 
-async def plan_rollback(
+async def plan_version(
     systems: Systems,
     binding: Binding,
     spans: tuple[LiveSpan, ...],
     to: str | None,
     *,
+    kind: OperationKind,
     now: datetime,
     ttl: timedelta,
 ) -> Plan:
-    """Read everything and make the plan. Raises BadInput when there is nothing to roll back to, IntegrationErrors."""
+    """Read everything and make the plan. Raises BadInput when there is no version to go to, IntegrationErrors."""
     if binding.pointer is None:
         raise BadInput(
             f"{binding.model} has no registry pointer in the configuration.",
             not_done=_UNCHANGED,
-            next_step="Add models → registry to the configuration, or roll it back where it is deployed.",
+            next_step=f"Add models → registry to the configuration, or {_WHERE[kind]} where it is deployed.",
         )
-    facts = await _read(systems, binding, binding.pointer, spans, to)
+    facts = await _read(systems, binding, binding.pointer, spans, to, kind)
     calls = calls_of(systems, binding, binding.pointer, facts.target.version)
     diff = _diff(facts)
     used = dict.fromkeys((binding.pointer.integration, *(t.integration for t in binding.serving)))
-    return Plan(
-        kind=OperationKind.ROLLBACK,
-        model=binding.model,
-        environment=binding.environment,
+    aim = VersionMove(
         now=Live(facts.pointer.version or "", facts.pointer, _answer(facts)),
         target=facts.target,
         current=facts.current,
         target_why=facts.target_why,
-        checks=_checks(binding, facts, diff),
-        calls=calls,
         signature_diff=diff,
         propagation=binding.propagation.value,
+    )
+    return Plan(
+        kind=kind,
+        model=binding.model,
+        environment=binding.environment,
+        aim=aim,
+        checks=_checks(binding, facts, diff, kind),
+        calls=calls,
         cannot=tuple(sentence for slug in used for sentence in systems.cannot.get(slug, ())),
         undo=f"The same way back: {binding.pointer.alias} → version {facts.pointer.version}.",
         made_at=now,
@@ -88,7 +102,12 @@ async def plan_rollback(
 
 
 async def _read(
-    systems: Systems, binding: Binding, pointer: Pointer, spans: tuple[LiveSpan, ...], to: str | None
+    systems: Systems,
+    binding: Binding,
+    pointer: Pointer,
+    spans: tuple[LiveSpan, ...],
+    to: str | None,
+    kind: OperationKind,
 ) -> Facts:
     registry = systems.registry(pointer.integration)
     (live, versions), answers = await asyncio.gather(
@@ -101,7 +120,7 @@ async def _read(
             not_done=_UNCHANGED,
             next_step="Check models → registry → alias in the configuration.",
         )
-    target, why, span = _choose(binding, versions, spans, live.version, to)
+    target, why, span = _choose(binding, versions, spans, live.version, to, kind)
     current_full, target_full = await asyncio.gather(
         registry.version(pointer.model, live.version), registry.version(pointer.model, target)
     )
@@ -118,33 +137,53 @@ async def _observe(systems: Systems, slug: str, name: str) -> Observation | Inte
 
 
 def _choose(
-    binding: Binding, versions: Sequence[ModelVersion], spans: tuple[LiveSpan, ...], live: str, to: str | None
+    binding: Binding,
+    versions: Sequence[ModelVersion],
+    spans: tuple[LiveSpan, ...],
+    live: str,
+    to: str | None,
+    kind: OperationKind,
 ) -> tuple[str, str, LiveSpan | None]:
-    """The version to go back to: the one asked for, else the previous good one of the ledger; never a guess."""
+    """The version to go to: the one asked for, else the one that this kind of operation means; never a guess."""
     known = [v.version for v in versions]
     others = [v for v in known if v != live]
     if not others:
         raise BadInput(
-            f"{binding.model} has a single version ({live}); there is nothing to roll back to.",
+            f"{binding.model} has a single version ({live}); there is nothing to {_GO[kind]} to.",
             not_done=_UNCHANGED,
             next_step="Retrain it, or switch the deployment off where it is served.",
         )
     if to is not None:
         wanted = to[1:] if to[:1] in "vV" and to[1:].isdigit() else to
-        if wanted == live:
-            raise BadInput(
-                f"Version {live} is the live one already.",
-                not_done=_UNCHANGED,
-                next_step=f"Other versions: {', '.join(others[:10])}.",
-            )
-        if wanted not in known:
-            raise BadInput(
-                f"{binding.model} has no version {wanted[:40]}.",
-                not_done=_UNCHANGED,
-                next_step=f"It has: {', '.join(known[:10])}.",
-            )
+        _exists(binding, wanted, known, live)
         span = _last_span(spans, wanted)
         return wanted, "asked for" + (f"; {_span_text(span)}" if span else ""), span
+    match kind:
+        case OperationKind.PROMOTE:
+            return _challenger(binding, versions, spans, live)
+        case OperationKind.FREEZE:
+            return _fallback(binding, known, spans, live)
+        case _:
+            return _previous_good(binding, spans, live, others)
+
+
+def _exists(binding: Binding, wanted: str, known: Sequence[str], live: str) -> None:
+    others = ", ".join([v for v in known if v != live][:10])
+    if wanted == live:
+        raise BadInput(
+            f"Version {live} is the live one already.", not_done=_UNCHANGED, next_step=f"Other versions: {others}."
+        )
+    if wanted not in known:
+        raise BadInput(
+            f"{binding.model} has no version {wanted[:40]}.",
+            not_done=_UNCHANGED,
+            next_step=f"It has: {', '.join(known[:10])}.",
+        )
+
+
+def _previous_good(
+    binding: Binding, spans: tuple[LiveSpan, ...], live: str, others: Sequence[str]
+) -> tuple[str, str, LiveSpan | None]:
     good = previous_good(tuple(span for span in spans if span.version in others), live)
     if good is None:
         raise BadInput(
@@ -153,6 +192,42 @@ def _choose(
             next_step=f"Say which one: /mlops rollback {binding.model} --to VERSION (it has {', '.join(others[:10])}).",
         )
     return good.version, _why_good(good, spans, live), good
+
+
+def _challenger(
+    binding: Binding, versions: Sequence[ModelVersion], spans: tuple[LiveSpan, ...], live: str
+) -> tuple[str, str, LiveSpan | None]:
+    """The version that carries the challenger's alias."""
+    found = next((v.version for v in versions if binding.challenger in v.aliases), None)
+    if found is None:
+        raise BadInput(
+            f"No version of {binding.model} has the alias {binding.challenger}.",
+            not_done=_UNCHANGED,
+            next_step=f"Say which one: /mlops promote {binding.model} --to VERSION, or retrain it first.",
+        )
+    if found == live:
+        raise BadInput(
+            f"The {binding.challenger}, version {found}, is the live one already.",
+            not_done=_UNCHANGED,
+            next_step=f"Say which one: /mlops promote {binding.model} --to VERSION",
+        )
+    return found, f"it has the alias {binding.challenger}", _last_span(spans, found)
+
+
+def _fallback(
+    binding: Binding, known: Sequence[str], spans: tuple[LiveSpan, ...], live: str
+) -> tuple[str, str, LiveSpan | None]:
+    """The version that the configuration names for the worst case."""
+    if not binding.fallback:
+        raise BadInput(
+            f"No fallback version of {binding.model} is configured.",
+            not_done=_UNCHANGED,
+            next_step="Name one under models → environments → fallback, or roll it back: /mlops rollback "
+            f"{binding.model}",
+        )
+    _exists(binding, binding.fallback, known, live)
+    span = _last_span(spans, binding.fallback)
+    return binding.fallback, "the fallback that the configuration names", span
 
 
 def _last_span(spans: tuple[LiveSpan, ...], version: str) -> LiveSpan | None:
@@ -185,6 +260,13 @@ def calls_of(systems: Systems, binding: Binding, pointer: Pointer, version: str)
     return (move, *told)
 
 
+def to_tell(systems: Systems, binding: Binding) -> Sequence[Target]:
+    """The targets that must be told, and can be."""
+    if binding.propagation is Propagation.WATCH:
+        return ()
+    return tuple(target for target in binding.serving if target.integration in systems.deployers)
+
+
 def _answer(facts: Facts) -> Observation | None:
     return next((answer for _, answer in facts.serving if isinstance(answer, Observation)), None)
 
@@ -199,11 +281,12 @@ def _diff(facts: Facts) -> SignatureDiff | None:
 # ---------------------------------------------------------------- checks
 
 
-def _checks(binding: Binding, facts: Facts, diff: SignatureDiff | None) -> tuple[Check, ...]:
+def _checks(binding: Binding, facts: Facts, diff: SignatureDiff | None, kind: OperationKind) -> tuple[Check, ...]:
+    new = kind is OperationKind.PROMOTE and facts.span is None
     return (
         _ready(facts.target),
         _artifact(facts.target),
-        _was_live(facts),
+        *(gate(binding, facts.current, facts.target) if new else (_was_live(facts),)),
         _signature(diff),
         *(_serving(name, answer, facts) for name, answer in facts.serving),
         *(() if facts.serving else (_nothing_serves(binding),)),
@@ -238,6 +321,27 @@ def _was_live(facts: Facts) -> Check:
             return Check(name, CheckResult.WARN, f"it was, and an incident was about it: {_span_text(facts.span)}")
         case Verdict.HEALTHY | Verdict.UNKNOWN:
             return Check(name, CheckResult.PASS, _span_text(facts.span))
+
+
+def gate(binding: Binding, champion: ModelVersion | None, challenger: ModelVersion) -> tuple[Check, ...]:
+    """Whether a version that never served may: in no metric of the gate worse than the champion."""
+    if not binding.gate:
+        return (Check("gate", CheckResult.WARN, "no gate is configured for this model; compare the metrics yourself"),)
+    return tuple(_gate_of(name, higher, champion, challenger) for name, higher in binding.gate)
+
+
+def _gate_of(metric: str, higher: bool, champion: ModelVersion | None, challenger: ModelVersion) -> Check:
+    name = f"gate: {metric}"
+    new = challenger.metrics.get(metric)
+    old = champion.metrics.get(metric) if champion is not None else None
+    if new is None:
+        return Check(name, CheckResult.BLOCK, f"version {challenger.version} has no such metric")
+    if old is None:
+        return Check(name, CheckResult.WARN, f"it is {new:.4g}; the champion has none to compare with")
+    worse = new < old if higher else new > old
+    better = "more" if higher else "less"
+    text = f"{new:.4g}, the champion has {old:.4g} ({better} is better)"
+    return Check(name, CheckResult.BLOCK if worse else CheckResult.PASS, text)
 
 
 def _signature(diff: SignatureDiff | None) -> Check:

@@ -1,23 +1,17 @@
 """Telling serving systems that do not follow the registry by themselves: one irreversible call for each target."""
 
-from collections.abc import Sequence
-
 from bot.domain.errors import BotError
-from bot.domain.models import Binding, Observation, Propagation, Target
+from bot.domain.models import Binding, Observation, Target
 from bot.domain.operation import Operation
 from bot.usecases.once import Found, Once, Outcome, Step
+from bot.usecases.plans.version import to_tell
 from bot.usecases.systems import Systems
 
 
-def to_tell(systems: Systems, binding: Binding) -> Sequence[Target]:
-    """The targets that must be told, and can be."""
-    if binding.propagation is Propagation.WATCH:
-        return ()
-    return tuple(target for target in binding.serving if target.integration in systems.deployers)
-
-
-async def tell(once: Once, systems: Systems, binding: Binding, operation: Operation) -> str:
-    """Tell them all, one after the other; gives what went wrong, or nothing.
+async def tell(
+    once: Once, systems: Systems, binding: Binding, operation: Operation, version: str, *, undoing: bool = False
+) -> str:
+    """Tell them all to serve a version, one after the other; gives what went wrong, or nothing.
 
     What is in doubt is not an end: whether it serves is looked at afterwards in any case.
     """
@@ -26,17 +20,18 @@ async def tell(once: Once, systems: Systems, binding: Binding, operation: Operat
             before = await systems.serving(target.integration).observe(target.name)
         except BotError as error:
             return f"{target.name} was not told: {error.what}"
-        if before.version == operation.plan.target.version:
+        if before.version == version:
             continue
-        result = await once.do(_step(systems, target, operation, before))
+        result = await once.do(_step(systems, target, operation, before, version, undoing=undoing))
         if result.outcome in {Outcome.CONFLICT, Outcome.REFUSED}:
             return f"{target.name} was not changed: {result.text}"
     return ""
 
 
-def _step(systems: Systems, target: Target, operation: Operation, before: Observation) -> Step:
+def _step(
+    systems: Systems, target: Target, operation: Operation, before: Observation, wanted: str, *, undoing: bool
+) -> Step:
     deployer = systems.deployers[target.integration]
-    wanted = operation.plan.target.version
 
     async def call() -> str:
         seen = await deployer.serve(target.name, wanted, expected=before)
@@ -53,7 +48,7 @@ def _step(systems: Systems, target: Target, operation: Operation, before: Observ
     return Step(
         operation=operation.number,
         incident=operation.incident,
-        name=f"serve {target.name}",
+        name=f"{'undo: ' if undoing else ''}serve {target.name}",
         describe=f"making {target.name} serve version {wanted} instead of {before.version}",
         call=call,
         find=find,
