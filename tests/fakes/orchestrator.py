@@ -127,11 +127,11 @@ class FakeOrchestrator(Orchestrator, PipelineSwitch):
                 if self.idempotent_start and key in self._keys:
                     return self.runs[self._keys[key]]
                 made = self._start(pipeline, parameters, key=key)
-                return made
         except BaseException:
             if made is not None:
                 self._unseen[made.id] = self.late
             raise
+        return made
 
     async def find(self, pipeline: str, *, key: str) -> Run | None:
         self.asked.append("find")
