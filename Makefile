@@ -9,7 +9,7 @@ PACKAGES := prometheus prometheus-alertmanager postgresql chromium
 SAME := joblib|numpy|scikit-learn|scipy|skops|threadpoolctl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench setup lock clean python vendors packages emulate formatted linted typed layered documented
+.PHONY: help demo test check fix docs bench setup lock clean python vendors orchestrators packages emulate formatted linted typed layered documented
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|' 2>/dev/null \
@@ -18,7 +18,7 @@ help:  ## this list
 demo: setup vendors  ## play the story on this machine: http://127.0.0.1:8080
 	$(BIN)/mlops-bot demo $(ARGS)
 
-test: setup vendors packages emulate  ## the whole suite
+test: setup vendors orchestrators packages emulate  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: formatted linted typed layered documented  ## format, lint, types, import contracts, docs: under a minute
@@ -50,6 +50,10 @@ setup: python  ## .venv only
 vendors: setup
 	@$(INSTALL) mlflow bentoml
 
+# Real servers that only the tests start; the demo needs none of them.
+orchestrators: setup
+	@$(INSTALL) airflow
+
 lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	mkdir -p build
 	$(COMPILE) requirements/install.in -o requirements/install.lock
@@ -58,6 +62,7 @@ lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	$(COMPILE) requirements/mlflow.in -o requirements/mlflow.lock
 	grep -Eo '^($(SAME))==[^ ]+' requirements/mlflow.lock > build/same-as-mlflow.txt
 	$(COMPILE) requirements/bentoml.in -c build/same-as-mlflow.txt -o requirements/bentoml.lock
+	$(COMPILE) requirements/airflow.in -o requirements/airflow.lock
 	@! grep -nE '://|--(extra-)?index|--find-links' requirements/*.lock
 
 clean:  ## remove what was made here, environments too

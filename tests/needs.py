@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.environments import BENTOML, MLFLOW, Environment, EnvironmentMissing, python_of
+from bot.demo.environments import AIRFLOW, BENTOML, MLFLOW, Environment, EnvironmentMissing, python_of
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -83,10 +83,12 @@ PROGRAMS: "Mapping[str, Callable[[], Path | None]]" = {
     "chromium": _command("chromium", "chromium-browser", "google-chrome"),
     "mlflow": _environment(MLFLOW),
     "bentoml": _environment(BENTOML),
+    "airflow": _environment(AIRFLOW),
     "emulate": _emulate,
 }
 HOW: Mapping[str, str] = {
     "mlflow": "make vendors installs it",
     "bentoml": "make vendors installs it",
+    "airflow": "make orchestrators installs it",
     "emulate": "make test installs it on Linux with an x86_64 processor, where there is npm",
 }

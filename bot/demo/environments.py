@@ -47,7 +47,8 @@ BENTOML = Environment(
     ("bentoml.lock",),
     "bentoml_cli.cli, bentoml_cli.serve, _bentoml_impl.server.serving, _bentoml_impl.server.app, skops.io",
 )
-ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML)}
+AIRFLOW = Environment("airflow", ".venvs/airflow", ("airflow.lock",), "airflow.cli.cli_parser")
+ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML, AIRFLOW)}
 
 
 class EnvironmentMissing(Exception):
