@@ -2,21 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path as FilePath
 
 from bot.config import shipped
 from bot.config.fields import phase_named, role_named
 from bot.config.problems import Place, Unfit
 from bot.config.raw import Raw
-from bot.config.settings import Environment, FillingSettings, ScheduleSettings, Settings
+from bot.config.settings import Better, Environment, FillingSettings, ScheduleSettings, Settings, TrainingSettings
 from bot.config.yaml_lines import Path
 from bot.domain.alert import LabelMapping
-from bot.domain.models import Binding, Pointer, Propagation, Target
+from bot.domain.models import Binding, PipelineRef, Pointer, Propagation, Target, Training
+from bot.domain.operation import OperationKind
 from bot.domain.people import Directory, Person
 from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS
-from bot.usecases.setup import Policies, Schedule, Setup
+from bot.usecases.setup import FreezeWindow, Policies, Policy, Schedule, Setup
 
 PRODUCTION = frozenset({"production", "prod"})
 
@@ -32,7 +34,7 @@ def setup(settings: Settings, raw: Raw, runbooks: Sequence[Runbook]) -> Setup:
         runbooks=tuple(runbooks),
         mapping=mapping(settings),
         severities={**WORDS, **{word.casefold(): level for word, level in settings.routing.severities.items()}},
-        policies=Policies(**settings.policies.model_dump()),
+        policies=policies(settings, raw),
         channel=settings.slack.channel,
         channels=dict(settings.slack.channels),
         digests={"daily": _schedule(settings.digests.daily), "maturity": _schedule(settings.digests.maturity)},
@@ -149,7 +151,42 @@ def _binding(name: str, label: str, given: Environment, team: str, *, alone: boo
         propagation=given.propagation or usual,
         team=team,
         production=given.production if given.production is not None else label.casefold() in PRODUCTION or alone,
+        fallback=given.fallback or "",
+        challenger=given.challenger,
+        gate=tuple((metric, better is Better.HIGHER) for metric, better in given.gate.items()),
+        training=_training(given.training) if given.training else None,
     )
+
+
+def _training(given: TrainingSettings) -> Training:
+    training = Training(
+        PipelineRef(given.integration, given.pipeline), tuple(given.parameters.items()), given.window_end,
+        given.version_tag,
+    )  # fmt: skip
+    if given.fresh is None:
+        return training
+    fresh = given.fresh
+    return replace(training, fresh_query=fresh.query, fresh_metrics=fresh.integration, fresh_within=fresh.within)
+
+
+def policies(settings: Settings, raw: Raw) -> Policies:
+    """Times as they stand; rules with the place where they are written."""
+    given = settings.policies
+    times = given.model_dump(exclude={"rules", "freezes"})
+    rules_ = tuple(
+        Policy(
+            rule.name, OperationKind(rule.do.value), rule.mode, rule.models, rule.alerts, rule.per_day,
+            rule.signed_by or "", rule.undo, _short(raw.tree.place(("policies", "rules", place))),
+        )
+        for place, rule in enumerate(given.rules)
+    )  # fmt: skip
+    freezes = tuple(FreezeWindow(_aware(f.since), _aware(f.until), f.models, f.why) for f in given.freezes)
+    return Policies(**times, rules=rules_, freezes=freezes)
+
+
+def _aware(moment: datetime) -> datetime:
+    """A time without a zone is UTC; the checks say so."""
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def _schedule(given: ScheduleSettings) -> Schedule:

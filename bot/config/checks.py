@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 
 from bot.config.build import cell_path, row_path
+from bot.config.checks_policies import check_policies
 from bot.config.fields import near, phase_named, role_named
 from bot.config.problems import Gravity, Unfit, errors
 from bot.config.raw import Raw, dotted, variable
@@ -25,6 +26,7 @@ def check(
     _routing(settings, setup, raw)
     _models(settings, raw, known, unset)
     _teams(settings, raw)
+    check_policies(settings, setup, raw)
     _web(settings, raw, secrets=secrets)
 
 
@@ -248,6 +250,10 @@ def _environment(raw: Raw, spot: Path, given: Environment, known: Collection[str
         _exists(raw, (*spot, "registry", "integration"), given.registry.integration, known)
     for place, target in enumerate(given.serving):
         _exists(raw, (*spot, "serving", place, "integration"), target.integration, known)
+    if given.training is not None:
+        _exists(raw, (*spot, "training", "integration"), given.training.integration, known)
+        if given.training.fresh is not None:
+            _exists(raw, (*spot, "training", "fresh", "integration"), given.training.fresh.integration, known)
     if given.registry is None and not given.serving:
         raw.add(spot, f"{dotted(spot)}: has neither a registry nor serving", "say where the model lives")
     if given.propagation not in {None, Propagation.NONE} and not given.serving:

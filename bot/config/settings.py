@@ -1,7 +1,7 @@
 """Every key of `mlops-bot.yaml`: its type, its default, its title and what it is for. Nothing else is accepted."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,8 +28,24 @@ from bot.config.fields import (
 from bot.domain.alert import LabelMapping
 from bot.domain.models import Propagation
 from bot.domain.severity import Severity
+from bot.usecases.setup import Mode
 
 _LABELS = LabelMapping()
+
+
+class Better(StrEnum):
+    """Which way a metric is better."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+class Done(StrEnum):
+    """What a policy may do."""
+
+    ROLLBACK = "rollback"
+    FREEZE = "freeze"
+    RETRAIN = "retrain"
 
 
 class Section(BaseModel):
@@ -255,6 +271,35 @@ class ServingSettings(Section):
     target: Name = Field(title="Target", description="The deployment's name there, or its base address.")
 
 
+class FreshSettings(Section):
+    """How old the training data is: asked before a training is planned."""
+
+    integration: Key = Field(title="Integration", description="What answers the query, e.g. `prometheus`.")
+    query: str = Field(title="Query", description="Its value is the data's age in seconds.", min_length=1)
+    within: Duration = Field(timedelta(hours=24), title="At most", description="Older data forbids a training.")
+
+
+class TrainingSettings(Section):
+    """How the model is trained anew."""
+
+    integration: Key = Field(title="Integration", description="An orchestrator, e.g. `airflow` or `dagster`.")
+    pipeline: Name = Field(title="Pipeline", description="Its name there (a DAG, a job).")
+    parameters: Mapping[str, str | int | float | bool] = Field(
+        {}, title="Parameters", description="Always given to it; a person's `--set key=value` goes before."
+    )
+    window_end: str = Field(
+        "",
+        title="Parameter with the end of the data",
+        description="It gets the moment at which the incident began, so that what went wrong is not learned.",
+    )
+    version_tag: str = Field(
+        "",
+        title="Tag of the new version",
+        description="The registry's tag that carries the run's id or key. Without it the only new version is taken.",
+    )
+    fresh: FreshSettings | None = Field(None, title="Freshness of the data", description=str(FreshSettings.__doc__))
+
+
 class Environment(Section):
     """A model in one environment."""
 
@@ -270,6 +315,19 @@ class Environment(Section):
         title="Production",
         description="Default: true for `production` and `prod`, and for a model's only environment.",
     )
+    fallback: Name | None = Field(
+        None, title="Fallback version", description="The version for the worst case: `/mlops freeze MODEL` goes to it."
+    )
+    challenger: Name = Field(
+        "challenger", title="Alias of the challenger", description="What a training yields gets this alias."
+    )
+    gate: Mapping[str, Annotated[Better, one_of(Better)]] = Field(
+        {},
+        title="Gate",
+        description="Metric → `higher` or `lower` is better. A new version that is worse than the champion in one of "
+        "them can't be promoted.",
+    )
+    training: TrainingSettings | None = Field(None, title="Training", description=str(TrainingSettings.__doc__))
 
 
 class ModelSettings(Section):
@@ -294,8 +352,47 @@ class RunbookSettings(Section):
     shipped: bool = Field(True, title="Use the shipped runbooks", description="Beside your own.")
 
 
+class RuleOfPolicy(Section):
+    """What the bot does by itself about alerts that fit. The first that fits counts."""
+
+    name: Key = Field(title="Name", description="Shown wherever it acts; unique.")
+    models: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
+        (), title="Models", description="All models when none is named."
+    )
+    alerts: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
+        (), title="Alerts", description="Names of alerts; a trailing `*` matches a beginning. All when none is named."
+    )
+    do: Annotated[Done, one_of(Done)] = Field(title="What is done", description="`rollback`, `freeze` or `retrain`.")
+    mode: Annotated[Mode, one_of(Mode)] = Field(
+        Mode.SUGGEST,
+        title="Mode",
+        description="`suggest`: the card has the button. `approve`: the plan is made and the Accountable is asked. "
+        "`auto`: it is carried out when every check passes; needs `signed_by`.",
+    )
+    per_day: int = Field(1, title="At most a day", description="Of the mode `auto`, per model.", ge=1, le=100)
+    signed_by: Key | None = Field(
+        None,
+        title="Signed by",
+        description="Who answers for what it does: the Accountable of its phase, for every model that it is about.",
+    )
+    undo: bool = Field(
+        False, title="Undo by itself", description="Takes a change back when it got worse while it was watched."
+    )
+
+
+class FreezeSettings(Section):
+    """A time in which what can wait is not changed."""
+
+    since: datetime = Field(title="From", description="With a time zone: `2026-12-24T00:00:00+01:00`.")
+    until: datetime = Field(title="To", description="With a time zone.")
+    models: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
+        (), title="Models", description="All models when none is named."
+    )
+    why: str = Field("", title="Why", description="Shown in plans.", max_length=200)
+
+
 class PolicySettings(Section):
-    """Times that people may set."""
+    """Times that people may set, and what is done without them."""
 
     plan_ttl: Duration = Field(
         timedelta(minutes=10), title="A plan is valid for", description="After it, a plan can't be approved any more."
@@ -340,6 +437,20 @@ class PolicySettings(Section):
         title="Look at models every",
         description="How often registries and serving are asked which version is live.",
     )
+    watch_for: Duration = Field(
+        timedelta(minutes=10),
+        title="Watch for",
+        description="How long after a confirmed change its alerts may take to end before it counts as not helpful.",
+    )
+    retrain_within: Duration = Field(
+        timedelta(hours=12), title="A run may take", description="After it, a run is not followed any more."
+    )
+    cool_down: Duration = Field(
+        timedelta(hours=1), title="Cool-down", description="Between the end of a training and the start of the next."
+    )
+    retrains_per_day: int = Field(3, title="Trainings a day", description="Per model, in any 24 hours.", ge=0, le=100)
+    rules: tuple[RuleOfPolicy, ...] = Field((), title="Policies", description=str(RuleOfPolicy.__doc__))
+    freezes: tuple[FreezeSettings, ...] = Field((), title="Freeze windows", description=str(FreezeSettings.__doc__))
 
 
 class ScheduleSettings(Section):

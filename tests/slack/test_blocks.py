@@ -296,6 +296,7 @@ def test_only_a_plan_that_waits_can_be_decided() -> None:
         expected = {
             OperationState.AWAITING_APPROVAL: {"operation.approve", "operation.reject", "operation.cancel"},
             OperationState.IN_DOUBT: {"operation.cancel"},
+            OperationState.RUNNING: {"operation.cancel"},
         }.get(state, set())
         assert pressed == expected, state
 
@@ -356,7 +357,7 @@ def everywhere(hostile: str) -> list[Message]:
     check, call = Check(hostile, CheckResult.WARN, hostile), Call("mlflow", hostile, hostile, hostile, hostile)
     plan = a_plan(
         model=hostile, target_why=hostile, checks=(check,) * 8, calls=(call,) * 3, cannot=(hostile,) * 9, undo=hostile,
-        target=replace(a_plan().target, version=hostile, metrics={hostile: 0.1, f"{hostile}2": float("nan")}),
+        target=replace(a_plan().move.target, version=hostile, metrics={hostile: 0.1, f"{hostile}2": float("nan")}),
     )  # fmt: skip
     operation = an_operation(plan=plan, model=hostile, reason=hostile, outcome=hostile, decision_reason=hostile)
     view = an_incident_view(

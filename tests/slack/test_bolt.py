@@ -38,12 +38,13 @@ async def test_the_main_story(both: Office) -> None:
     assert "somebody else must approve it" in text(refused)
     answer = await both.click(DEVI, asked, "operation.approve", "@devi")
     assert "OP-1 is approved and starts now." in text(answer)
+    world.ends_when_watched()
     assert await world.carry_out() == 1
     await both.card(number, "serving confirmed: version 2 answers")
-    await both.shown("operation:1", saying="Serving confirmed: version 2 answers.")
+    await both.shown("operation:1", saying="Serving confirmed: version 2 answers. Recovered")
     done = await both.shown("ask:1:devi", "@devi", saying="Succeeded")
     assert buttons(done) == []
-    assert (await world.incident(number)).status is Status.MITIGATED
+    assert (await world.incident(number)).status is Status.RESOLVED
     assert [call for call in await both.calls() if not call["ok"]] == []
 
 

@@ -5,7 +5,7 @@ import types
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
@@ -48,6 +48,8 @@ def _any(hint: Any) -> st.SearchStrategy[Any]:
     if hint in _LEAVES:
         return _LEAVES[hint]
     origin, inner = get_origin(hint), get_args(hint)
+    if origin is Literal:
+        return st.sampled_from(inner)
     if origin is types.UnionType:
         return st.one_of([_any(one) for one in inner])
     if origin is tuple and inner[-1] is Ellipsis:

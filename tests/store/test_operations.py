@@ -108,7 +108,7 @@ async def test_operations_by_what_is_asked(store: SqlStore) -> None:
 async def test_only_an_unfinished_operation_holds_the_model(store: SqlStore, state: OperationState) -> None:
     await add(store, an_operation(state))
     held = await store.read(lambda tx: tx.operations.holding("fraud-detector", "production", "serving"))
-    assert (held is not None) is (not state.final)
+    assert (held is not None) is state.holds_the_model
 
 
 # ---------------------------------------------------------------- intents

@@ -109,16 +109,21 @@ async def promises(world: World, before: Mapping[int, Operation]) -> dict[int, O
         if number in before:
             assert operation.state in reachable(before[number].state)
             assert operation.plan.digest == before[number].plan.digest, "what was approved is what is done"
-        if operation.state in {S.APPROVED, S.EXECUTING, S.VERIFYING, S.SUCCEEDED, S.IN_DOUBT, S.INCONCLUSIVE}:
+        if operation.state in {
+            S.APPROVED, S.EXECUTING, S.VERIFYING, S.WATCHING, S.SUCCEEDED, S.NOT_RECOVERED, S.IN_DOUBT, S.INCONCLUSIVE,
+        }:  # fmt: skip
             assert operation.decided_by in {"devi", "dana"} - {operation.requested_by}
         kinds = [entry.kind for entry in await world.timeline(operation.incident) if operation.ref in entry.text]
         assert kinds.count(Kind.INTENDED) <= 1, "one intent, however often it is interrupted"
         confirmed = operation.stage is Stage.SERVING_CONFIRMED
-        assert confirmed == (operation.state is S.SUCCEEDED) == (Kind.VERIFIED in kinds)
+        served = operation.state in {S.WATCHING, S.SUCCEEDED, S.NOT_RECOVERED}
+        assert confirmed == served == (Kind.VERIFIED in kinds)
     holding = [o for o in now.values() if o.state.holds_the_model]
     assert len(holding) <= 1
     for move in world.registry.our_moves:
-        assert any(o.plan.move.now.version == move.before and o.plan.move.target.version == move.after for o in now.values())
+        assert any(
+            o.plan.move.now.version == move.before and o.plan.move.target.version == move.after for o in now.values()
+        )
     done = [o for o in now.values() if o.decided_by and o.state not in {S.REJECTED, S.CANCELLED, S.AWAITING_APPROVAL}]
     assert len(world.registry.our_moves) <= len(done), "no approval moves the alias twice"
     spans = await world.store.read(lambda tx: tx.ledger.spans(FRAUD, "production"))

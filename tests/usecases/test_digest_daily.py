@@ -92,7 +92,8 @@ async def test_operations_come_with_their_outcome_and_the_ledger_with_what_is_li
     text = shown(reply)
     assert "1 operation" in reply.title
     assert (
-        f"OP-{number} rollback of {FRAUD} 3 → 2 by Mika Laine: succeeded. Serving confirmed: version 2 answers." in text
+        f"OP-{number} rollback of {FRAUD}, version 3 → 2 by Mika Laine: succeeded. Serving confirmed: version 2 answers."
+        in text
     )
     assert f"{FRAUD} (production): version 2, live for" in text
     assert f"UTC {FRAUD}: OP-{number}: version 3 → 2 by Mika Laine" in text
@@ -112,7 +113,7 @@ async def test_an_operation_in_doubt_calls_for_somebody_to_look(world: World) ->
     operation = await world.operation(number)
     doubtful = replace(operation, state=OperationState.IN_DOUBT, break_glass=True)
     await world.store.write(lambda tx: tx.operations.save(doubtful, expected=OperationState.APPROVED))
-    assert f"OP-{number} rollback of {FRAUD} 3 → 2: in doubt, somebody must look" in shown(await made(world))
+    assert f"OP-{number} rollback of {FRAUD}, version 3 → 2: in doubt, somebody must look" in shown(await made(world))
 
 
 async def test_what_had_no_owner_or_runbook_is_named(world: World) -> None:
@@ -174,6 +175,7 @@ async def test_break_glass_is_not_passed_over(world: World) -> None:
     operation = await world.operation(number)
     done = replace(operation, state=OperationState.CANCELLED, break_glass=True)
     await world.store.write(lambda tx: tx.operations.save(done, expected=OperationState.AWAITING_APPROVAL))
-    assert f"OP-{number} rollback of {FRAUD} 3 → 2 by Devi Rao, without an approval (break-glass): cancelled" in shown(
-        await made(world)
+    assert (
+        f"OP-{number} rollback of {FRAUD}, version 3 → 2 by Devi Rao, without an approval (break-glass): cancelled"
+        in shown(await made(world))
     )

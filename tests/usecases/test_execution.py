@@ -14,7 +14,7 @@ from bot.ports.manifest import Guarantees
 from tests.fakes.systems import Killed, down, unconfirmed
 from tests.usecases.world import DEVI, FRAUD, MIKA, World, a_setup
 
-STEPS = ("begin", "move the pointer", "tell the serving side", "see it serve")
+STEPS = ("begin", "move the pointer", "tell the serving side", "see it serve", "watch")
 
 
 async def carried_out(world: World, number: int):
@@ -26,16 +26,17 @@ async def test_the_whole_story(world: World) -> None:
     incident = await world.fire()
     await world.say(f"ack INC-{incident}", MIKA)
     number = await world.approved()
+    world.ends_when_watched()
     operation = await carried_out(world, number)
     assert (operation.state, operation.stage) == (OperationState.SUCCEEDED, Stage.SERVING_CONFIRMED)
-    assert operation.outcome == "Serving confirmed: version 2 answers."
+    assert operation.outcome.startswith("Serving confirmed: version 2 answers. Recovered: all its alerts ended within ")
     assert world.registry.aliases[FRAUD, "champion"] == "2"
     assert [(move.before, move.after) for move in world.registry.our_moves] == [("3", "2")]
-    assert (await world.incident(incident)).status is Status.MITIGATED
+    assert (await world.incident(incident)).status is Status.RESOLVED
     told = [kind for kind in await world.kinds(incident) if kind not in {Kind.ALERT_FIRED, Kind.ROUTED, Kind.PAGED}]
     assert told == [
         Kind.OPENED, Kind.ACKNOWLEDGED, Kind.REQUESTED, Kind.PLANNED, Kind.APPROVED, Kind.INTENDED, Kind.CHANGED,
-        Kind.VERIFIED, Kind.SUCCEEDED, Kind.MITIGATED,
+        Kind.VERIFIED, Kind.MITIGATED, Kind.ALERT_RESOLVED, Kind.RESOLVED, Kind.SUCCEEDED,
     ]  # fmt: skip
 
 
@@ -47,6 +48,7 @@ async def test_the_ledger_afterwards(world: World) -> None:
     assert spans[-2].incident == incident
     assert spans[-2].until == spans[-1].since
     assert spans[-1].cause == "OP-1"
+    assert (await world.operation(1)).state is OperationState.NOT_RECOVERED
     changes = await world.store.read(lambda tx: tx.changes.of(FRAUD, tx.now.replace(year=2026, month=1)))
     assert (changes[0].kind, changes[0].by, changes[0].text) == ("rollback", "Mika Laine", "OP-1: version 3 → 2")
 
@@ -361,6 +363,7 @@ async def test_the_configuration_changed_after_the_registry_did(world: World, ch
 async def test_the_process_ends_around_any_step(world: World, step: str, after: bool) -> None:
     incident = await world.fire()
     number = await world.approved()
+    world.ends_when_watched()
     if after:
         world.engine.kill_after = step
     else:

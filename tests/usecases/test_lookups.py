@@ -69,7 +69,7 @@ async def test_operations(world: World) -> None:
     await world.learn()
     await world.request(MIKA)
     text = shown(await world.say("operations", PAULA))
-    assert f"OP-1 | rollback | {FRAUD} | 3 → 2 | awaiting approval | Mika Laine" in text
+    assert f"OP-1 | rollback | {FRAUD} | version 3 → 2 | awaiting approval | Mika Laine" in text
 
 
 async def test_changes_newest_first_with_who_made_them(world: World) -> None:

@@ -269,7 +269,7 @@ async def test_a_second_request_joins_the_first(world: World) -> None:
     number = await world.request(MIKA)
     reply = await world.say(f"rollback {FRAUD} --to 1", DEVI)
     assert reply.tone is Tone.INFO
-    assert f"OP-{number} is going on for {FRAUD} already: rollback to version 2" in reply.title
+    assert f"OP-{number} is going on for {FRAUD} already: rollback, version 3 → 2" in reply.title
     assert "No second one was started. Mika Laine asked for it." in shown(reply)
     await world.say(f"rollback {FRAUD}", DEVI)
     await world.say(f"rollback {FRAUD}", MIKA)

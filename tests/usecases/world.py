@@ -27,6 +27,7 @@ from bot.usecases.ingest import Intake
 from bot.usecases.live import look_at_models
 from bot.usecases.reply import Bullets, Code, Facts, Heading, Mentions, Paragraph, Reply, Table
 from bot.usecases.setup import Policies, Setup
+from bot.usecases.stories.watching import WATCH_EVERY
 from bot.usecases.systems import Systems
 from tests.fakes.clock import FakeClock
 from tests.fakes.engine import FakeFence, SteppingEngine
@@ -52,7 +53,11 @@ class JumpingClock(FakeClock):
 
     on_sleep: Callable[[], None] | None = None
 
+    slept = 0.0
+    """The seconds of the newest sleep."""
+
     async def sleep(self, seconds: float) -> None:
+        self.slept = seconds
         self.advance(max(seconds, 0))
         if self.on_sleep is not None:
             self.on_sleep()
@@ -185,6 +190,18 @@ class World:
         reply = await self.say(text, by)
         assert reply.ok, shown(reply)
         return int(reply.title.split()[0].removeprefix("OP-"))
+
+    def ends_when_watched(self, name: str = "ModelErrorRateHigh", **more: object) -> None:
+        """The alert ends as soon as somebody watches whether it does."""
+        tasks: list[asyncio.Task[object]] = []
+
+        def look() -> None:
+            if isinstance(self.clock, JumpingClock) and self.clock.slept == WATCH_EVERY and not tasks:
+                over = an_alert(self.clock, name, status=AlertStatus.RESOLVED, **more)
+                tasks.append(asyncio.ensure_future(self.send(over)))
+
+        assert isinstance(self.clock, JumpingClock)
+        self.clock.on_sleep = look
 
     async def carry_out(self) -> int:
         """What was approved is done."""

@@ -34,6 +34,10 @@ _DOTS: Mapping[Severity, str] = {
 }  # fmt: skip
 STEPS_SHOWN = 3
 CHANGES_SHOWN = 3
+_CONFIRMED: Mapping[OperationState, str] = {
+    OperationState.SUCCEEDED: "", OperationState.WATCHING: "; whether it helps is being watched",
+    OperationState.NOT_RECOVERED: "; it did not help, the alerts have not ended",
+}  # fmt: skip
 ALERTS_SHOWN = 3
 
 
@@ -207,10 +211,10 @@ def operation_line(operation: Operation) -> str:
     """One line that keeps `requested`, `registry changed` and `serving confirmed` apart."""
     versions = clean(operation.plan.aim.headline, 80, one_line=True)
     state = operation.state.value
-    if operation.state is OperationState.SUCCEEDED:
+    if operation.state in _CONFIRMED:
         served = isinstance(operation.plan.aim, VersionMove)
         done = f": version {operation.plan.move.target.version} answers" if served else ""
-        state = f"{operation.stage.value}{done}"
+        state = f"{operation.stage.value}{done}{_CONFIRMED[operation.state]}"
     elif operation.state in {OperationState.VERIFYING, OperationState.INCONCLUSIVE}:
         state = f"{operation.stage.value}, {operation.state.value}"
     elif operation.outcome:
