@@ -8,6 +8,7 @@ may have (`Indeterminate`); where it could be repeated harmlessly it is repeated
 import asyncio
 import json as jsonlib
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 
 from bot.domain.errors import BadInput, BotError, Indeterminate, Unreadable
 from bot.kit import httperrors
-from bot.kit.httpauth import NO_AUTH, Auth
+from bot.kit.httpauth import NO_AUTH, Auth, AuthSource
 from bot.kit.httperrors import Trouble
 from bot.kit.parsing import read_json
 
@@ -85,18 +86,28 @@ class Http:
         base_url: str,
         *,
         system: str,
-        auth: Auth = NO_AUTH,
+        auth: Auth | AuthSource = NO_AUTH,
         secrets: Sequence[SecretStr] = (),
+        tls: ssl.SSLContext | None = None,
         limits: Limits | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = _RANDOM.random,
     ) -> None:
-        """`secrets` are further texts to keep out of errors. Raises BadInput when the address is none."""
+        """A source of `auth` is asked before every attempt; `secrets` are further texts to keep out of errors.
+
+        `tls` says whom to trust (`bot.kit.tls`); without it that is whom the machine trusts.
+
+        Raises:
+            BadInput: the address is none.
+
+        """
         self.base_url = _checked(base_url, system)
         self.system = system
-        self._secrets = (*auth.secrets, *(secret.get_secret_value() for secret in secrets))
+        self._auth = auth
+        self._secrets = tuple(secret.get_secret_value() for secret in secrets)
+        self._seen = auth.secrets if isinstance(auth, Auth) else ()
         self._limits = limits or Limits()
         self._sleep = sleep
         self._monotonic = monotonic
@@ -105,12 +116,12 @@ class Http:
             headers={
                 "user-agent": "mlops-bot",
                 "accept": "application/json, text/plain;q=0.5, */*;q=0.1",
-                **auth.plain(),
             },
             timeout=httpx.Timeout(self._limits.read, connect=self._limits.connect),
             follow_redirects=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             transport=transport,
+            verify=True if tls is None else tls,
             limits=httpx.Limits(max_connections=20, max_keepalive_connections=5, keepalive_expiry=2.0),
         )
 
@@ -182,7 +193,7 @@ class Http:
 
     def words(self, response: Response) -> str:
         """What the system says in an answer that was accepted as it is: one line, redacted, at most 300 characters."""
-        return httperrors.words_of(response.body, self._secrets)
+        return httperrors.words_of(response.body, (*self._seen, *self._secrets))
 
     def url(self, path: str) -> str:
         """The address of a path of this system; a path can't lead to another host."""
@@ -212,10 +223,16 @@ class Http:
 
     async def _attempt(self, request: Request, seconds: float) -> Response | Trouble:
         """One try; what came of it is a value, so that the loop above decides."""
-        words = httperrors.Words(self.system, request.method, urlsplit(request.url).path, request.reads, self._secrets)
+        try:
+            auth = self._auth if isinstance(self._auth, Auth) else await self._auth()
+        except BotError as error:
+            return Trouble(error)
+        self._seen = auth.secrets
+        secrets = (*auth.secrets, *self._secrets)
+        words = httperrors.Words(self.system, request.method, urlsplit(request.url).path, request.reads, secrets)
         try:
             async with asyncio.timeout(seconds):
-                response = await self._exchange(request)
+                response = await self._exchange(request, auth)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             return words.not_sent(error)
         except _NOT_SENDABLE as error:
@@ -228,10 +245,10 @@ class Http:
             return response
         return words.bad_status(response.status, response.headers, response.body)
 
-    async def _exchange(self, request: Request) -> Response:
+    async def _exchange(self, request: Request, auth: Auth) -> Response:
         built = self._client.build_request(
             request.method, request.url, params=dict(request.params) or None, content=request.content,
-            headers=dict(request.headers),
+            headers={**auth.plain(), **request.headers},
         )  # fmt: skip
         answer = await self._client.send(built, stream=True)
         try:
@@ -250,7 +267,13 @@ class HttpFactory(Protocol):
     """Makes clients. Every integration's `build(settings, http, clock)` gets one as `http`."""
 
     def __call__(
-        self, base_url: str, *, system: str, auth: Auth = NO_AUTH, secrets: Sequence[SecretStr] = ()
+        self,
+        base_url: str,
+        *,
+        system: str,
+        auth: Auth | AuthSource = NO_AUTH,
+        secrets: Sequence[SecretStr] = (),
+        tls: ssl.SSLContext | None = None,
     ) -> Http: ...
 
 
@@ -269,10 +292,18 @@ class HttpClients:
         self._sleep = sleep
         self._made: list[Http] = []
 
-    def __call__(self, base_url: str, *, system: str, auth: Auth = NO_AUTH, secrets: Sequence[SecretStr] = ()) -> Http:
+    def __call__(
+        self,
+        base_url: str,
+        *,
+        system: str,
+        auth: Auth | AuthSource = NO_AUTH,
+        secrets: Sequence[SecretStr] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> Http:
         made = Http(
-            base_url, system=system, auth=auth, secrets=secrets, limits=self._limits, transport=self._transport,
-            sleep=self._sleep,
+            base_url, system=system, auth=auth, secrets=secrets, tls=tls, limits=self._limits,
+            transport=self._transport, sleep=self._sleep,
         )  # fmt: skip
         self._made.append(made)
         return made

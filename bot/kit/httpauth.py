@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from pydantic import SecretStr
 
@@ -31,6 +32,14 @@ class Auth:
 
 
 NO_AUTH = Auth()
+
+
+class AuthSource(Protocol):
+    """Says who we are now: for credentials that are renewed while the program runs."""
+
+    async def __call__(self) -> Auth:
+        """Asked before every attempt. Raises IntegrationErrors when there are none; nothing is sent then."""
+        ...
 
 
 def basic(user: str, password: SecretStr) -> Auth:
