@@ -52,7 +52,7 @@ vendors: setup
 
 # Real servers that only the tests start; the demo needs none of them.
 orchestrators: setup
-	@$(INSTALL) airflow
+	@$(INSTALL) airflow dagster
 
 lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	mkdir -p build
@@ -63,6 +63,7 @@ lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	grep -Eo '^($(SAME))==[^ ]+' requirements/mlflow.lock > build/same-as-mlflow.txt
 	$(COMPILE) requirements/bentoml.in -c build/same-as-mlflow.txt -o requirements/bentoml.lock
 	$(COMPILE) requirements/airflow.in -o requirements/airflow.lock
+	$(COMPILE) requirements/dagster.in -o requirements/dagster.lock
 	@! grep -nE '://|--(extra-)?index|--find-links' requirements/*.lock
 
 clean:  ## remove what was made here, environments too

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.environments import AIRFLOW, BENTOML, MLFLOW, Environment, EnvironmentMissing, python_of
+from bot.demo.environments import AIRFLOW, BENTOML, DAGSTER, MLFLOW, Environment, EnvironmentMissing, python_of
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -84,11 +84,13 @@ PROGRAMS: "Mapping[str, Callable[[], Path | None]]" = {
     "mlflow": _environment(MLFLOW),
     "bentoml": _environment(BENTOML),
     "airflow": _environment(AIRFLOW),
+    "dagster": _environment(DAGSTER),
     "emulate": _emulate,
 }
 HOW: Mapping[str, str] = {
     "mlflow": "make vendors installs it",
     "bentoml": "make vendors installs it",
     "airflow": "make orchestrators installs it",
+    "dagster": "make orchestrators installs it",
     "emulate": "make test installs it on Linux with an x86_64 processor, where there is npm",
 }

@@ -48,7 +48,10 @@ BENTOML = Environment(
     "bentoml_cli.cli, bentoml_cli.serve, _bentoml_impl.server.serving, _bentoml_impl.server.app, skops.io",
 )
 AIRFLOW = Environment("airflow", ".venvs/airflow", ("airflow.lock",), "airflow.cli.cli_parser")
-ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML, AIRFLOW)}
+DAGSTER = Environment(
+    "dagster", ".venvs/dagster", ("dagster.lock",), "dagster_webserver.cli, dagster_graphql.schema, dagster._cli.api"
+)
+ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML, AIRFLOW, DAGSTER)}
 
 
 class EnvironmentMissing(Exception):
