@@ -185,12 +185,16 @@ def _resolve_by_source(tx: Transaction, setup: Setup, incident: Incident) -> Non
     notify.resolved(tx, setup, after)
 
 
+_DONE = {OperationState.SUCCEEDED, OperationState.WATCHING}
+
+
 def _what_helped(tx: Transaction, incident: Incident) -> Operation | None:
-    """The newest operation that succeeded since the incident was opened, the last time if it was several times."""
+    """The newest operation that was seen to be done since the incident was opened, the last time if several times."""
     begun = incident.opened_at
     if incident.reopened:
         begun = max(e.learned_at for e in tx.timeline.of(incident.number) if e.kind is Kind.REOPENED)
     for operation in tx.operations.newest(limit=5, incident=incident.number):
-        if operation.state is OperationState.SUCCEEDED and operation.finished_at and operation.finished_at >= begun:
+        confirmed = operation.watch.since if operation.watch is not None else operation.finished_at
+        if operation.state in _DONE and confirmed is not None and confirmed >= begun:
             return operation
     return None

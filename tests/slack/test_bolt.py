@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.domain.alert import AlertStatus
 from bot.domain.incident import Status
 from bot.domain.operation import OperationState
 from bot.domain.timeline import Kind
@@ -38,9 +39,15 @@ async def test_the_main_story(both: Office) -> None:
     assert "somebody else must approve it" in text(refused)
     answer = await both.click(DEVI, asked, "operation.approve", "@devi")
     assert "OP-1 is approved and starts now." in text(answer)
-    world.ends_when_watched()
-    assert await world.carry_out() == 1
-    await both.card(number, "serving confirmed: version 2 answers")
+    going = asyncio.ensure_future(world.carry_out())
+    await both.card(number, "serving confirmed: version 2 answers; whether it helps is being watched")
+    await world.send(an_alert(world.clock, status=AlertStatus.RESOLVED))
+
+    async def over() -> bool:
+        return going.done()
+
+    await both.as_time_passes(over)
+    assert await going == 1
     await both.shown("operation:1", saying="Serving confirmed: version 2 answers. Recovered")
     done = await both.shown("ask:1:devi", "@devi", saying="Succeeded")
     assert buttons(done) == []

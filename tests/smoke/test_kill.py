@@ -31,7 +31,7 @@ async def told(bot: Bot) -> None:
     entries = await bot.timeline()
     assert len([e for e in entries if e.startswith("about to change:")]) == 1
     assert len([e for e in entries if e.startswith("changed:")]) == 1
-    assert len([e for e in entries if e.startswith("operation succeeded:")]) == 1
+    assert len([e for e in entries if e.startswith("verified:")]) == 1
     assert any("restarted" in e for e in entries if e.startswith("continued after a restart:")), entries
     cards = [m for m in await bot.workspace.messages(CHANNEL) if "mlops_incident" in str(m.get("metadata"))]
     assert len(cards) == 1
