@@ -68,7 +68,7 @@ class Life:
         return str((await self.word("reply"))["title"])
 
     async def dies(self) -> None:
-        """Wait for it."""
+        """Wait for its end."""
         await asyncio.wait_for(self._gone.wait(), PATIENCE)
 
     async def stop(self) -> None:

@@ -129,11 +129,15 @@ class Trial:
             title = await life.say(f"approve OP-{self.number}", APPROVES)
             assert "approved" in title or "already" in title, title
             self.approved = True
+        await self.finished(life)
+
+    async def finished(self, life: Life) -> None:
+        """Wait until the operation is at its end, and so is the engine's work on it. Raises Died."""
         async with asyncio.timeout(WITHIN):
             while not await self._finished():
                 if life.gone:
                     raise Died
-                operation = await self.ledger.operation(self.number)
+                operation = await self.ledger.operation(self.number or 0)
                 if operation is not None and operation.state is OperationState.IN_DOUBT:
                     self.given_up = True
                     await life.say(f"cancel OP-{self.number}", APPROVES)
