@@ -26,13 +26,16 @@ from bot.domain.errors import BotError, Forged, Unreadable
 from bot.domain.models import Evidence, Observation
 from bot.ports import systems
 from bot.ports.manifest import Capability, IntegrationSettings, Level
-from bot.ports.systems import Delivery
+from bot.ports.systems import Delivery, Split
 from tests.integrations.deliveries import NOW, delivery
 from tests.integrations.folders import Integration, clients, raising
 
 HEADINGS = ("What you get", "Least permissions", "Connect it", "Known limits")
 SECRET_NAME = re.compile(r"(^|_)(token|password|secret|key|credential)s?$")
-ACTING = {Capability.REGISTRY, Capability.DEPLOYER, Capability.ORCHESTRATOR, Capability.PAGER, Capability.SILENCER}
+ACTING = {
+    Capability.REGISTRY, Capability.DEPLOYER, Capability.TRAFFIC_SPLITTER, Capability.ORCHESTRATOR,
+    Capability.PIPELINE_SWITCH, Capability.PAGER, Capability.SILENCER,
+}  # fmt: skip
 REPOSITORY = Path(__file__).parents[2]
 OWN_PACKAGES = ("bot.domain", "bot.ports", "bot.kit")
 
@@ -372,6 +375,10 @@ def _argument(kind: Any) -> object:
         return NOW
     if kind is float:
         return 60.0
+    if kind is int:
+        return 10
     if kind is Observation:
         return Observation("1", Evidence.REGISTRY, NOW)
+    if kind is Split:
+        return Split((("thing", 20), ("1", 80)), NOW)
     return {}

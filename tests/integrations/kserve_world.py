@@ -304,7 +304,9 @@ async def install(http: httpx.AsyncClient) -> None:
         assert answer.status_code in {201, 409}, answer.text
     async with asyncio.timeout(PATIENCE):
         for base, plural in ((KSERVE, "inferenceservices"), (KNATIVE, "revisions")):
-            while (await http.get(f"{base}/namespaces/default/{plural}")).status_code != 200:
+            while True:
+                if (await http.get(f"{base}/namespaces/default/{plural}")).status_code == 200:
+                    break
                 await asyncio.sleep(0.05)
 
 
