@@ -48,10 +48,12 @@ class SteppingEngine:
         with self._database() as database:
             return database.execute("SELECT work, ref FROM fake_work WHERE done = 0 ORDER BY ref").fetchall()
 
-    async def run(self, story: Story) -> int:
-        """Carry out everything that was started; gives how many stories came to their end."""
+    async def run(self, story: Story, only: str = "operation") -> int:
+        """Carry out everything of this work that was started; gives how many stories came to their end."""
         ended = 0
         for work, ref in self.started():
+            if work != only:
+                continue
             await story(ref, _KeptSteps(self, work, ref))
             with self._database() as database:
                 database.execute("UPDATE fake_work SET done = 1 WHERE work = ? AND ref = ?", (work, ref))
