@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -29,7 +30,9 @@ class Life:
         """What it has committed, or was about to when it ended."""
         self._reader = reader
         self._writer = writer
-        self._replies: asyncio.Queue[dict[str, object]] = asyncio.Queue()
+        self._words: asyncio.Queue[str] = asyncio.Queue()
+        self._answers: dict[str, asyncio.Future[str]] = {}
+        self._numbers = itertools.count(1)
         self._gone = asyncio.Event()
         self._listening = asyncio.create_task(self._listen())
 
@@ -37,35 +40,40 @@ class Life:
         with contextlib.suppress(ConnectionError):
             while line := await self._reader.readline():
                 said = json.loads(line)
-                if said["word"] == "commit":
-                    self.commits.append(said["name"])
-                else:
-                    self._replies.put_nowait(said)
+                match said["word"]:
+                    case "commit":
+                        self.commits.append(said["name"])
+                    case "reply":
+                        self._answers.pop(said["to"]).set_result(said["title"])
+                    case word:
+                        self._words.put_nowait(word)
         self._gone.set()
 
     @property
     def gone(self) -> bool:
         return self._gone.is_set()
 
-    async def word(self, word: str) -> dict[str, object]:
-        """The next thing it says, which must be this. Raises Died."""
-        reply = asyncio.create_task(self._replies.get())
-        gone = asyncio.create_task(self._gone.wait())
-        await asyncio.wait({reply, gone}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        gone.cancel()
-        if not reply.done():
-            reply.cancel()
-            if self.gone:
-                raise Died
-            raise AssertionError(f"process {self.pid} does not say “{word}”")
-        said = reply.result()
-        assert said["word"] == word, said
-        return said
+    async def word(self, word: str) -> None:
+        """The next thing it says by itself, which must be this. Raises Died."""
+        assert await self._unless_it_dies(asyncio.create_task(self._words.get()), word) == word
 
     async def say(self, text: str, by: str) -> str:
         """What somebody types after /mlops; gives the answer's title. Raises Died."""
-        self._tell(word="say", text=text, by=by)
-        return str((await self.word("reply"))["title"])
+        number = str(next(self._numbers))
+        self._answers[number] = answer = asyncio.get_running_loop().create_future()
+        self._tell(word="say", number=number, text=text, by=by)
+        return await self._unless_it_dies(answer, f"the answer to {text}")
+
+    async def _unless_it_dies(self, wanted: asyncio.Future[str], what: str) -> str:
+        gone = asyncio.create_task(self._gone.wait())
+        await asyncio.wait({wanted, gone}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if wanted.done():
+            return wanted.result()
+        wanted.cancel()
+        if self.gone:
+            raise Died
+        raise AssertionError(f"process {self.pid} does not say {what}")
 
     async def dies(self) -> None:
         """Wait for its end."""

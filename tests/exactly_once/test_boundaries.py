@@ -33,11 +33,12 @@ async def endings(laboratory: Laboratory, *, counts: bool, told: bool) -> Sequen
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("counts", "told"),
-    [pytest.param(False, True, id="each write may be repeated"), pytest.param(True, False, id="no write may be repeated")],
+    [
+        pytest.param(False, True, id="each write may be repeated"),
+        pytest.param(True, False, id="no write may be repeated"),
+    ],
 )
-async def test_killed_at_every_boundary_there_is_one_effect(
-    laboratory: Laboratory, counts: bool, told: bool
-) -> None:
+async def test_killed_at_every_boundary_there_is_one_effect(laboratory: Laboratory, counts: bool, told: bool) -> None:
     beside = asyncio.Semaphore(AT_ONCE)
 
     async def killed_at(ending: Ending) -> None:

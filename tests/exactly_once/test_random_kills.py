@@ -66,9 +66,7 @@ async def killed(laboratory: Laboratory, seed: int, whole: float) -> Trial:
 
 
 @pytest.mark.timeout(900)
-async def test_killed_at_random_there_is_one_effect(
-    laboratory: Laboratory, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_killed_at_random_there_is_one_effect(laboratory: Laboratory, capsys: pytest.CaptureFixture[str]) -> None:
     whole, figures, seeds = await length(laboratory), Figures(), itertools.count(SEED)
     began = time.monotonic()
 

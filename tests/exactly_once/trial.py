@@ -188,14 +188,18 @@ class Trial:
             assert [(write.before, write.after) for write in moved] == [("3", TARGET)]
             assert [(write.before, write.after) for write in told] == ([("3", TARGET)] if self.spec.told else [])
         assert operation.incident is not None
-        self._check_timeline(await self.ledger.timeline(operation.incident))
+        self._check_timeline(await self.ledger.timeline(operation.incident), joined=len(operation.joined_by))
 
-    def _check_timeline(self, entries: Sequence[Entry]) -> None:
+    def _check_timeline(self, entries: Sequence[Entry], joined: int) -> None:
         chain = verify_chain(entries)
         assert chain.intact, chain.what
         assert [entry.learned_at for entry in entries] == sorted(entry.learned_at for entry in entries)
         kinds = [entry.kind for entry in entries]
         story = [kind for kind in kinds if kind in STORY]
+        for _ in range(joined):  # who joined is told, too, whenever it was
+            story.reverse()
+            story.remove(Kind.REQUESTED)
+            story.reverse()
         intents = [Kind.INTENDED] * (2 if self.spec.told else 1)
         end = [Kind.IN_DOUBT, Kind.FAILED] if self.given_up else [Kind.VERIFIED, Kind.SUCCEEDED]
         between = [Kind.INTENDED] if self.given_up else [Kind.INTENDED, Kind.CHANGED, *intents[1:]]
