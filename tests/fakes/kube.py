@@ -175,6 +175,12 @@ class FakeKube:
         if request.method == "GET":
             return JSONResponse(now)
         if request.method == "DELETE":
+            if now["metadata"].get("finalizers"):  # it stays until whoever wants to be asked has been
+                now["metadata"] |= {
+                    "deletionTimestamp": "2026-11-23T03:10:00Z",
+                    "resourceVersion": str(next(self._versions)),
+                }
+                return JSONResponse(now)
             del there[namespace, name]
             return JSONResponse({"kind": "Status", "status": "Success"})
         after = _changed(request, now, await request.json())
@@ -192,6 +198,8 @@ class FakeKube:
         after = self._settled(request, self.kinds[group, plural], now, after)
         if request.query_params.get("dryRun") != "All":
             there[namespace, name] = after
+            if "deletionTimestamp" in after["metadata"] and not after["metadata"].get("finalizers"):
+                del there[namespace, name]
         return JSONResponse(after)
 
     def _settled(self, request: Request, kind: Kind, now: Object, after: Object) -> Object:

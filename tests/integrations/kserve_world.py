@@ -152,7 +152,7 @@ class Controller:
             case "Standard" | "RawDeployment":
                 after = await self._standard(service, before)
             case _:
-                after = self._conditions(ready=True)
+                after = self.conditions(ready=True)
         after |= {"deploymentMode": mode, "url": before.get("url", f"http://{name}.example")}
         if after == before:
             return False
@@ -189,7 +189,7 @@ class Controller:
             "latestRolledoutRevision": rolled, "previousRolledoutRevision": previous,
         }  # fmt: skip
         component = {key: value for key, value in named.items() if value} | {"traffic": traffic}
-        status = self._conditions(ready=works, cold=self.cold) | {"components": {"predictor": component}}
+        status = self.conditions(ready=works, cold=self.cold) | {"components": {"predictor": component}}
         status["conditions"].append({"type": "RoutesReady", "status": "True" if traffic else "Unknown"})
         return status
 
@@ -221,25 +221,25 @@ class Controller:
         wanted = _handed_down(service)
         if found.status_code == 404:
             await self.world.do("POST", self.world.path(APPS, "deployments"), _deployment(name, wanted))
-            return before | self._conditions(ready=None)
+            return before | self.conditions(ready=None)
         deployment = found.json()
         if deployment["spec"]["template"]["metadata"].get("annotations") != wanted:
             deployment["spec"]["template"]["metadata"]["annotations"] = wanted
             await self.world.do("PUT", path, deployment)
-            return before | self._conditions(ready=None)
+            return before | self.conditions(ready=None)
         pods = {"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}
         if not works:
             pods |= {"replicas": 2, "unavailableReplicas": 1}
         status = {"observedGeneration": deployment["metadata"]["generation"], **pods}
         await self.world.do("PUT", f"{path}/status", deployment | {"status": status})
-        return before | self._conditions(ready=works)
+        return before | self.conditions(ready=works)
 
     # ------------------------------------------------------------ pieces
 
     def _works(self, storage_uri: str) -> bool:
         return storage_uri.rpartition("/")[2] not in self.broken
 
-    def _conditions(self, *, ready: bool | None, cold: bool = False) -> Object:
+    def conditions(self, *, ready: bool | None, cold: bool = False) -> Object:
         state = {True: "True", False: "False", None: "Unknown"}[ready]
         why = (
             {} if ready else {"reason": "RevisionFailed" if ready is False else "Deploying", "message": "see the pods"}

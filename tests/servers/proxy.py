@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -51,10 +52,10 @@ class Proxy:
 
 
 @contextlib.asynccontextmanager
-async def proxy(target: str) -> AsyncIterator[Proxy]:
-    """A proxy in this process."""
+async def proxy(target: str, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
+    """A proxy in this process; `tls` says whom it trusts."""
     made = Proxy(target)
-    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(trust_env=False, timeout=30, verify=True if tls is None else tls) as http:
 
         async def through(request: Request) -> Response:
             if made.before is not None and (instead := await made.before(request)) is not None:
