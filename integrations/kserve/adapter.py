@@ -79,7 +79,7 @@ class Kserve(Serving, TrafficSplitter, Health):
         sharing.still_so(target, service, stands, expected, newest)
         patch = sharing.body(service.metadata.resource_version, newest)
         service, stands = await self._cluster.patch(target, patch)
-        if stands.shares != sharing.after(expected, newest):
+        if not sharing.arrived(stands, expected, newest):
             now = sharing.in_words(stands.shares)
             raise unconfirmed(target, f"and right afterwards its requests are shared as {now}")
         return self._shared(service, stands)

@@ -61,10 +61,11 @@ def still_so(target: Target, service: InferenceService, stands: Standing, expect
         )
 
 
-def after(expected: Split, newest: int) -> Shares:
-    """The shares that a number makes."""
+def arrived(stands: Standing, expected: Split, newest: int) -> bool:
+    """Whether the shares are those that a number makes; one that gets nothing and isn't ready is not listed."""
     (first, _), (second, _) = expected.shares
-    return (first, newest), (second, 100 - newest)
+    now = dict(stands.shares)
+    return (now.get(first, 0), now.get(second, 0)) == (newest, 100 - newest)
 
 
 def body(resource_version: str, newest: int) -> Mapping[str, object]:

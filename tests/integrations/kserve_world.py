@@ -26,6 +26,7 @@ from integrations.kserve.manifest import Settings
 from integrations.kserve.wire import OWNER_LABEL, SOURCE
 from tests.integrations.deliveries import ROOT
 from tests.servers.kube import ApiServer
+from tests.servers.proxy import Proxy, proxy
 
 FOLDER = ROOT / "kserve"
 KSERVE = "/apis/serving.kserve.io/v1beta1"
@@ -346,3 +347,11 @@ async def connect_kserve(kserve: World) -> AsyncIterator[Connect]:
     yield adapter
     for clients in made:
         await clients.aclose()
+
+
+@pytest.fixture
+async def between_kube(kserve: World) -> AsyncIterator[Proxy]:
+    """Between the bot and its cluster, for what can go wrong there."""
+    tls = trusting(kserve.api.ca_file, "kserve") if kserve.api.ca_file else None
+    async with proxy(kserve.api.url, tls) as made:
+        yield made
