@@ -1,0 +1,146 @@
+"""A model behind KServe is asked itself, and what it says is proof, doubt, or nothing at all."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from bot.domain.models import Evidence
+from tests.integrations.kserve_world import Connect, World
+from tests.servers.asgi import serving
+
+pytestmark = pytest.mark.xdist_group("kube")
+
+
+@dataclass
+class Model:
+    """A model server that speaks the Open Inference Protocol, or something else."""
+
+    body: bytes = b'{"name":"fraud","versions":["3"],"platform":"sklearn","inputs":[],"outputs":[]}'
+    status: int = 200
+    url: str = ""
+    asked: list[Request] = field(default_factory=list)
+
+    async def metadata(self, request: Request) -> Response:
+        self.asked.append(request)
+        return Response(self.body, self.status, media_type="application/json")
+
+
+@pytest.fixture
+async def model() -> AsyncIterator[Model]:
+    made = Model()
+    async with serving(Starlette(routes=[Route("/{path:path}", made.metadata)])) as made.url:
+        yield made
+
+
+async def test_the_models_own_answer_is_proof(kserve: World, connect_kserve: Connect, model: Model) -> None:
+    await kserve.create("3")
+    seen = await connect_kserve(answer_path="/v2/models/{name}", answer_url=model.url).observe("fraud")
+    assert (seen.version, seen.evidence, seen.healthy, seen.in_progress) == ("3", Evidence.ANSWER, True, False)
+    assert seen.detail == "(the model answers as version 3)"
+    (request,) = model.asked
+    assert request.url.path == "/v2/models/fraud"
+    assert kserve.api.bot not in str(request.headers), "the cluster's token is not for models"
+
+
+@pytest.mark.parametrize("where", ["address", "url"])
+async def test_its_address_is_taken_from_the_inferenceservice(
+    kserve: World, connect_kserve: Connect, model: Model, where: str
+) -> None:
+    await kserve.create("3", mode="Standard")
+    status = (await kserve.get())["status"] | {"url": "http://127.0.0.1:9"}
+    said = f"{model.url}/v1/models/fraud:predict"
+    await kserve.write_status(status | ({"address": {"url": said}} if where == "address" else {"url": said}))
+    seen = await connect_kserve(answer_path="/v2/models/{name}").observe("fraud")
+    assert seen.evidence is Evidence.ANSWER
+
+
+@pytest.mark.parametrize(
+    "url", ["", "file:///etc/passwd", "http://user:word@127.0.0.1:1", "javascript:alert(1)", "http://"]
+)
+async def test_an_address_that_is_none_is_not_asked(kserve: World, connect_kserve: Connect, url: str) -> None:
+    await kserve.create("3")
+    status = {key: value for key, value in (await kserve.get())["status"].items() if key != "url"}
+    await kserve.write_status(status | ({"url": url} if url else {}))
+    seen = await connect_kserve(answer_path="/v2/models/{name}").observe("fraud")
+    assert (seen.version, seen.evidence) == ("3", Evidence.CONTROL_PLANE)
+    assert "the model was not asked" in seen.detail
+
+
+async def test_a_model_that_contradicts_kubernetes_leaves_it_open(
+    kserve: World, connect_kserve: Connect, model: Model
+) -> None:
+    await kserve.create("2")
+    seen = await connect_kserve(answer_path="/v2/models/{name}", answer_url=model.url).observe("fraud")
+    assert (seen.version, seen.evidence) == (None, Evidence.ANSWER)
+    assert seen.detail == "(the model answers as version 3, its InferenceService says version 2)"
+
+
+async def test_while_a_change_is_on_its_way_an_old_answer_proves_nothing(
+    kserve: World, connect_kserve: Connect, model: Model
+) -> None:
+    await kserve.create("3")
+    await kserve.roll_out("4")
+    seen = await connect_kserve(answer_path="/v2/models/{name}", answer_url=model.url).observe("fraud")
+    assert (seen.version, seen.evidence, seen.in_progress) == ("4", Evidence.CONTROL_PLANE, True)
+    assert model.asked == []
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "healthy", "words"),
+    [
+        (200, {"versions": ["v3"]}, True, "the model answers as version 3"),
+        (200, {"versions": []}, True, "the model's answer names no version"),
+        (200, {"versions": None}, True, "the model's answer names no version"),
+        (200, {"name": "fraud"}, True, "the model's answer names no version"),
+        (200, {"versions": ["2", "3"]}, True, "the model answers as versions 2, 3"),
+        (200, {"versions": [{"a": 1}, None, ["3"], "x" * 500]}, True, "the model's answer names no version"),
+        (200, {"versions": "3"}, True, "the model's answer can't be used"),
+        (200, [], True, "the model's answer can't be used"),
+        (200, b"<html><title>Log in</title></html>", True, "the model's answer can't be used"),
+        (200, b"[" * 10_000, True, "the model's answer can't be used"),
+        (200, b'"' + b"x" * 9_000_000 + b'"', True, "the model's answer can't be used"),
+        (503, b"loading", False, "the model answers with 503"),
+        (404, {"error": "no such model"}, False, "the model answers with 404"),
+        (302, b"", False, "the model answers with 302"),
+    ],
+)
+async def test_whatever_else_it_says_is_told_and_is_no_proof(
+    kserve: World, connect_kserve: Connect, model: Model, status: int, body: object, healthy: bool, words: str
+) -> None:
+    await kserve.create("3", mode="ModelMesh")
+    model.status, model.body = status, body if isinstance(body, bytes) else json.dumps(body).encode()
+    seen = await connect_kserve(answer_path="/v2/models/{name}", answer_url=model.url).observe("fraud")
+    proved = words == "the model answers as version 3"
+    assert seen.evidence is (Evidence.ANSWER if proved else Evidence.CONTROL_PLANE)
+    assert (seen.version, seen.healthy) == ("3", healthy)
+    assert words in seen.detail
+
+
+async def test_a_model_that_can_not_be_reached_is_not_called_ill(kserve: World, connect_kserve: Connect) -> None:
+    await kserve.create("3")
+    adapter = connect_kserve(answer_path="/v2/models/{name}", answer_url="http://127.0.0.1:9")
+    seen = await adapter.observe("fraud")
+    assert (seen.version, seen.evidence, seen.healthy) == ("3", Evidence.CONTROL_PLANE, True)
+    assert "the model can't be asked" in seen.detail
+
+
+async def test_a_rollback_is_confirmed_by_the_model_itself(
+    kserve: World, connect_kserve: Connect, model: Model
+) -> None:
+    await kserve.create("3", mode="Standard")
+    adapter = connect_kserve(answer_path="/v2/models/{name}", answer_url=model.url)
+    before = await adapter.observe("fraud")
+    assert before.evidence is Evidence.ANSWER
+    told = await adapter.serve("fraud", "2", expected=before)
+    assert (told.version, told.evidence, told.in_progress) == ("2", Evidence.CONTROL_PLANE, True)
+    await kserve.settle()
+    assert (await adapter.observe("fraud")).version is None, "the pods are new, and the model says otherwise"
+    model.body = b'{"versions":["2"]}'
+    seen = await adapter.observe("fraud")
+    assert (seen.version, seen.evidence) == ("2", Evidence.ANSWER)
