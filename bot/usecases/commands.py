@@ -9,7 +9,7 @@ from bot.domain.routing import Right, may
 from bot.domain.severity import Severity
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
-from bot.usecases import decide, lists, operate, request, respond, summaries, undo
+from bot.usecases import decide, lists, operate, request, respond, rights, summaries, undo
 from bot.usecases.grammar import NOT_BUILT, USAGE, Words, number, usage_error
 from bot.usecases.place import Place, incident_at
 from bot.usecases.reply import Reply, Tone, say
@@ -67,6 +67,7 @@ class Commands:
             "break-glass": self._decide,
             "runbook": self._runbook,
             "who": self._who,
+            "rights": self._rights,
             "changes": self._changes,
             "timeline": self._timeline,
             "digest": self._digest,
@@ -245,6 +246,17 @@ class Commands:
         del by
         here = await self._store.read(lambda tx: incident_at(tx, place))
         return lists.who(self._setup, words.tail or (here.model if here and here.model else ""))
+
+    async def _rights(self, words: Words, by: Person, place: Place) -> Reply:
+        del by
+        here = await self._store.read(lambda tx: incident_at(tx, place))
+        model = words.words[0] if words.words else (here.model if here else None)
+        if not model:
+            raise usage_error("rights", "On which model?")
+        if model not in self._setup.models:
+            known = ", ".join(self._setup.models[:10]) or "none"
+            raise usage_error("rights", f"The model {model[:60]} is not in the configuration. It knows: {known}.")
+        return rights.table(self._setup, model)
 
     async def _changes(self, words: Words, by: Person, place: Place) -> Reply:
         del by

@@ -35,6 +35,7 @@ USAGE: Mapping[str, str] = {
     "break-glass": "break-glass OP REASON",
     "runbook": "runbook [INC|WORDS]",
     "who": "who MODEL|PHASE",
+    "rights": "rights MODEL",
     "changes": "changes MODEL",
     "silence": "silence INC DURATION",
     "timeline": "timeline INC [export FORMAT]",

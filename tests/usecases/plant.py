@@ -78,6 +78,7 @@ class Plant(World):
         super()._process()
         self.systems = replace(
             self.systems,
+            servings={**self.systems.servings, "splitter": self.serving},
             orchestrators={"orchestrator": self.orchestrator},
             switches={"orchestrator": self.orchestrator},
             splitters={"splitter": self.splitter},

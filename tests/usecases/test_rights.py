@@ -6,17 +6,21 @@ What is expected is worked out here from the table's letters, not by the rules u
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from bot.domain.operation import OperationState
+from bot.domain.operation import Operation, OperationState, Plan, Stage
 from bot.domain.people import Person
 from bot.domain.routing import Letter, Phase, PhaseChoice, Right, Role, may
 from bot.domain.timeline import Kind, stamp
+from bot.ports.store import Transaction
 from bot.usecases import respond
+from bot.usecases.operate import route_of
 from bot.usecases.reply import Reply, Tone
+from bot.usecases.rights import DEEDS, Deed, permission
 from tests.usecases.world import DEVI, FRAUD, MIKA, ROLES, STRANGER, World, shown
 
 EVERYBODY: dict[Role | None, Person] = {**ROLES, None: STRANGER}
@@ -199,3 +203,80 @@ async def test_a_press_that_means_nothing_is_answered(world: World, action: str,
     reply = await world.press(action, value, MIKA)
     assert not reply.ok
     assert "Nothing was" in shown(reply)
+
+
+# ---------------------------------------------------------------- every deed × every state × every role
+
+
+def _in_state(operation: Operation, state: OperationState) -> Operation:
+    """As if its story had come so far."""
+    done = state not in {OperationState.AWAITING_APPROVAL, OperationState.APPROVED}
+    return replace(operation, state=state, stage=Stage.SERVING_CONFIRMED if done else Stage.REQUESTED)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("by_button", [False, True], ids=["command", "button"])
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: deed.command)
+@pytest.mark.parametrize("state", OperationState)
+async def test_the_whole_table(shared: World, state: OperationState, deed: Deed, by_button: bool) -> None:
+    """What `/mlops rights` says is what happens: in each state, by each role, by command and by button."""
+    if by_button and not deed.button:
+        deed = replace(deed, button="operation.break-glass")  # a press that no message offers does nothing
+    asked = await shared.request(MIKA)
+    plan = (await shared.operation(asked)).plan
+    await shared.say(f"cancel OP-{asked}", MIKA)
+    if deed.command == "undo":  # what was carried out is what serves
+        shared.registry.aliases[FRAUD, "champion"] = plan.move.target.version
+    incident = await an_incident_in(shared, Phase.DEPLOYMENT, resolved=False)
+    for role, person in EVERYBODY.items():
+        number = await shared.store.write(lambda tx: _put(tx, plan, state, shared, incident))
+        before = await shared.operation(number)
+        refused = len(await shared.timeline(before.incident or 0, Kind.REFUSAL))
+        reply = await do(
+            shared, deed.button if by_button else f"{deed.command} {{}} for good reasons", f"OP-{number}", person
+        )
+        allowed = permission(shared.setup, before.kind, deed.right, FRAUD, person.id, MIKA.id).allowed
+        offered = not (by_button and deed.command == "break-glass")
+        expected = (
+            allowed and offered and state in deed.states and not (deed.command == "undo" and not before.can_be_undone)
+        )
+        after = await shared.operation(number)
+        planned = [o for o in await shared.operations() if o.undoes == number]
+        changed = after != before or bool(planned)
+        assert changed == expected, f"{role} {deed.command} of what is {state.value}: {shown(reply)}"
+        told = len(await shared.timeline(before.incident or 0, Kind.REFUSAL)) - refused
+        if offered and state in deed.states and not allowed:
+            assert told == 1, "a refusal is recorded"
+            assert reply.tone is Tone.REFUSED
+        elif not expected:
+            assert told == 0, "who is too late is not refused"
+        numbers = {number, *(o.number for o in planned)}
+        await shared.store.write(partial(_clear, numbers=numbers))
+    shared.registry.aliases[FRAUD, "champion"] = plan.move.now.version
+
+
+def _put(tx: Transaction, plan: Plan, state: OperationState, world: World, incident: int) -> int:
+    number = tx.operations.next_number()
+    operation = Operation(
+        number, plan.kind, FRAUD, "production", OperationState.AWAITING_APPROVAL, plan,
+        route_of(world.setup, plan.kind, FRAUD), MIKA.id, tx.now, "for good reasons", incident,
+    )  # fmt: skip
+    tx.operations.add(_in_state(operation, state))
+    return number
+
+
+def _clear(tx: Transaction, numbers: set[int]) -> None:
+    """Nothing of it is in the way of the next."""
+    for number in numbers:
+        operation = tx.operations.get(number)
+        assert operation is not None
+        tx.operations.save(replace(operation, state=OperationState.REJECTED), expected=operation.state)
+
+
+async def test_the_table_is_shown(world: World) -> None:
+    text = shown(await world.say(f"rights {FRAUD}", STRANGER))
+    assert "/mlops rollback | Deployment | Responsible, Accountable, or a delegate | Mika Laine, Devi Rao" in text
+    assert "/mlops approve of what serves | Deployment | Accountable or a delegate, never who asked | Devi Rao" in text
+    assert "/mlops retrain | Model Retraining & Versioning" in text
+    assert "On which model?" in shown(await world.say("rights", STRANGER))
+    assert "is not in the configuration" in shown(await world.say("rights nothing", STRANGER))
