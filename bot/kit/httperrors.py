@@ -61,15 +61,18 @@ class Words:
         return f"integrations.{self.system} of the configuration"
 
     def not_sent(self, error: Exception) -> Trouble:
-        """No connection: nobody has seen the request."""
+        """No connection, or one to somebody who can't prove who it is: nobody has seen the request."""
+        untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
         return Trouble(
             Unreachable(
                 f"{self.system} can't be reached: {self._why(error)}.",
                 system=self.system,
                 not_done="Nothing was read." if self.reads else "Nothing was sent.",
-                next_step=f"Check that it runs and that its address in {self._settings} is right.",
+                next_step=f"Let the bot trust its authority, or correct its address in {self._settings}."
+                if untrusted
+                else f"Check that it runs and that its address in {self._settings} is right.",
             ),
-            passing=True,
+            passing=not untrusted,
         )
 
     def not_sendable(self, error: Exception) -> Trouble:

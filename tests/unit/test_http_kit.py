@@ -22,7 +22,7 @@ from bot.domain.errors import (
     Unreadable,
 )
 from bot.kit.http import Http, HttpClients, Limits, segment
-from bot.kit.httpauth import NO_AUTH, Auth, basic, bearer, headers
+from bot.kit.httpauth import NO_AUTH, Auth, AuthSource, basic, bearer, headers
 from bot.kit.redaction import excerpt, redact
 
 PASSWORD = SecretStr("correct-horse/battery+1")
@@ -49,7 +49,7 @@ class Server:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
 
-    def client(self, auth: Auth = NO_AUTH, limits: Limits | None = None, base: str = BASE) -> Http:
+    def client(self, auth: Auth | AuthSource = NO_AUTH, limits: Limits | None = None, base: str = BASE) -> Http:
         return Http(
             base,
             system="mlflow",
@@ -425,6 +425,58 @@ async def test_cookies_are_not_kept() -> None:
     await http.get_json("/thing")
     await http.get_json("/thing")
     assert "cookie" not in server.requests[1].headers
+    await http.aclose()
+
+
+# ---------------------------------------------------------------- credentials that are renewed
+
+
+class Renewed:
+    """Another token for every attempt; the last one again and again."""
+
+    def __init__(self, *tokens: str | BotError) -> None:
+        self._tokens = list(tokens)
+
+    async def __call__(self) -> Auth:
+        token = self._tokens.pop(0) if len(self._tokens) > 1 else self._tokens[0]
+        if isinstance(token, BotError):
+            raise token
+        return bearer(SecretStr(token))
+
+
+async def test_a_source_of_credentials_is_asked_before_every_attempt() -> None:
+    server = Server(answer(503), answer(200, {}))
+    http = server.client(auth=Renewed("token-of-yesterday", "token-of-today"))
+    await http.get_json("/thing")
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Bearer token-of-yesterday", "Bearer token-of-today"]
+    await http.aclose()
+
+
+async def test_a_renewed_secret_is_kept_out_of_errors_like_any_other() -> None:
+    server = Server(lambda request: answer(400, {"message": f"no: {request.headers['authorization']}"}))
+    http = server.client(auth=Renewed("token-of-today"))
+    with pytest.raises(Refused) as told:
+        await http.get_json("/thing")
+    accepted = await http.get("/thing", accept=(400,))
+    assert "token-of-today" not in f"{told.value} {http.words(accepted)}"
+    await http.aclose()
+
+
+async def test_without_credentials_nothing_is_sent() -> None:
+    server = Server(answer(200, {}))
+    http = server.client(auth=Renewed(Unauthorized("The token can't be read.", not_done="Nothing was sent.")))
+    with pytest.raises(Unauthorized, match="The token can't be read"):
+        await http.write("POST", "/thing", {}, idempotent=True)
+    assert server.requests == []
+    await http.aclose()
+
+
+async def test_credentials_that_are_lost_after_an_unanswered_attempt_do_not_hide_it() -> None:
+    server = Server(httpx.ReadTimeout("slow"))
+    http = server.client(auth=Renewed("token-of-today", Unauthorized("The token can't be read.")))
+    with pytest.raises(Indeterminate, match="An earlier attempt got no answer"):
+        await http.write("PUT", "/thing", {}, idempotent=True)
     await http.aclose()
 
 
