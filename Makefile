@@ -9,7 +9,7 @@ PACKAGES := prometheus prometheus-alertmanager postgresql chromium
 SAME := joblib|numpy|scikit-learn|scipy|skops|threadpoolctl
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench setup lock clean python vendors orchestrators packages emulate formatted linted typed layered documented
+.PHONY: help demo test test-kube check fix docs bench setup lock clean python vendors orchestrators packages emulate formatted linted typed layered documented
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|' 2>/dev/null \
@@ -20,6 +20,13 @@ demo: setup vendors  ## play the story on this machine: http://127.0.0.1:8080
 
 test: setup vendors orchestrators packages emulate  ## the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+# What uses a Kubernetes API, against a real kube-apiserver, too: KUBE_APISERVER_TOOL is explained in CONTRIBUTING.md.
+test-kube: setup
+	@[ -f "$(KUBE_APISERVER_TOOL)/up.sh" ] || { \
+	  echo "KUBE_APISERVER_TOOL names no folder with up.sh: see CONTRIBUTING.md. Nothing was tested." >&2; exit 1; }
+	KUBE_APISERVER_TOOL="$(abspath $(KUBE_APISERVER_TOOL))" $(BIN)/python -m pytest \
+	  tests/integrations/test_kubernetes.py tests/integrations/test_kserve*.py $(ARGS)
 
 check: formatted linted typed layered documented  ## format, lint, types, import contracts, docs: under a minute
 

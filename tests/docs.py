@@ -25,6 +25,7 @@ ABILITIES: Mapping[Capability, str] = {
     Capability.REGISTRY: "says which version has which alias, and moves it",
     Capability.SERVING: "says which version answers",
     Capability.DEPLOYER: "makes another version answer",
+    Capability.TRAFFIC_SPLITTER: "shares requests between two versions",
     Capability.ORCHESTRATOR: "starts and follows runs",
     Capability.PAGER: "wakes people",
     Capability.SCHEDULE: "says who is on call",
