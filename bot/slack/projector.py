@@ -22,6 +22,7 @@ from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.slack.blocks.message import Message
+from bot.slack.blocks.plain import plainer
 from bot.slack.budget import Budget
 from bot.slack.connection import Connection, api_error
 from bot.slack.finder import Finder, LookupFailed
@@ -48,6 +49,7 @@ ADVICE = {
     "restricted_action": "the workspace does not let the bot post there; ask its administrators",
     "missing_scope": "the bot's token lacks a permission; see mlops-bot doctor",
 }
+UNKNOWN_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "unsupported_block_type"}
 UNSURE = {"unreadable_answer", "fatal_error", "internal_error", "service_unavailable", "request_timeout"}
 UNREACHABLE = {
     "user_not_found",
@@ -95,6 +97,8 @@ class Projector:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._faults: dict[str, str] = {}
+        self._plain = False
+        """Whether the workspace was seen not to know newer blocks."""
 
     @property
     def fault(self) -> str | None:
@@ -162,6 +166,8 @@ class Projector:
         message, fault = None, ""
         try:
             message = render(tx, self._setup, post)
+            if self._plain:
+                message = plainer(message) or message
         except NotFound:
             pass  # what it would show is gone
         except Exception as error:  # noqa: BLE001 - whatever it was, it is this message's own
@@ -186,6 +192,8 @@ class Projector:
         except LookupFailed as error:
             return await self._unfound(post, error)
         except SlackApiError as error:
+            if api_error(error) in UNKNOWN_BLOCKS and not self._plain and plainer(work.message) is not None:
+                return await self._without_newer_blocks(post)
             return await self._failed(post, error)
         except NETWORK as error:
             await self._later(post, f"no answer ({type(error).__name__})", uncertain=True)
@@ -258,6 +266,13 @@ class Projector:
         uncertain = post.sending or code.startswith("http_") or code in UNSURE
         await self._later(post, f"Slack says {code}", uncertain=uncertain)
         return False
+
+    async def _without_newer_blocks(self, post: Post) -> bool:
+        """Shown in older ones from now on, at once."""
+        self._plain = True
+        _log.warning("this workspace does not take task cards; progress is shown as lists")
+        await self._keep(replace(post, sending=False))
+        return True
 
     async def _unfound(self, post: Post, error: LookupFailed) -> bool:
         """It could not be looked for. Where the bot is out of the channel, it looks again from within."""

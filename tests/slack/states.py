@@ -7,8 +7,9 @@ from typing import Any
 
 from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift, Reading
 from bot.domain.incident import Incident, Status
-from bot.domain.models import Change, Evidence, Observation
+from bot.domain.models import Change, Evidence, Observation, PipelineRef, Target
 from bot.domain.operation import (
+    Aim,
     Call,
     Check,
     CheckResult,
@@ -17,8 +18,15 @@ from bot.domain.operation import (
     OperationKind,
     OperationState,
     Plan,
+    RunProgress,
     Stage,
+    Switch,
+    TaskProgress,
+    TaskStatus,
+    TrafficMove,
+    TrainingRun,
     VersionMove,
+    Watch,
 )
 from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity
@@ -175,6 +183,42 @@ INCONCLUSIVE = decided(
 )  # fmt: skip
 
 
+WATCHING = replace(
+    SUCCEEDED, state=OperationState.WATCHING, finished_at=None,
+    watch=Watch(NOW + minutes(2), NOW + minutes(12), 1, "error_ratio", "prometheus", 0.31, 0.12),
+    outcome="Serving confirmed: version 2 answers. It is watched until 03:22 UTC (1 alert still firing).",
+)  # fmt: skip
+NOT_RECOVERED = replace(
+    WATCHING, state=OperationState.NOT_RECOVERED, finished_at=NOW + minutes(12),
+    outcome="Serving confirmed: version 2 answers. Not recovered: 1 alert still firing after 10 min.",
+)  # fmt: skip
+GLASS = replace(SUCCEEDED, break_glass=True, decided_by="mika", decision_reason="payments fail and nobody answers")
+
+
+# ---------------------------------------------------------------- trainings, traffic, schedules
+
+TASKS = (
+    TaskProgress("prepare", TaskStatus.COMPLETE, "2 min"), TaskProgress("train", TaskStatus.IN_PROGRESS),
+    TaskProgress("evaluate", TaskStatus.PENDING),
+)  # fmt: skip
+RUN = RunProgress("mlops-bot-op-17-931d6ebc", "https://airflow.example/runs/1", TASKS, 3)
+PIPELINE = PipelineRef("airflow", "retrain_fraud")
+
+
+def a_training(state: OperationState = OperationState.AWAITING_APPROVAL, **more: object) -> Operation:
+    champion = model_version(FRAUD, "3", NOW, auc=0.94)
+    aim = TrainingRun(
+        PIPELINE, (("mode", "quick"), ("epochs", 5), ("end", "2026-11-23T03:08:00.000Z")), champion, "3", "challenger",
+        "https://airflow.example/dags/retrain_fraud",
+    )  # fmt: skip
+    plan = replace(a_plan(), kind=OperationKind.RETRAIN, aim=aim, undo="Nothing serves what it yields.", cannot=())
+    return replace(an_operation(state), kind=OperationKind.RETRAIN, plan=plan, **more)  # type: ignore[arg-type]  # free keywords
+
+
+def another(kind: OperationKind, aim: Aim) -> Operation:
+    return replace(an_operation(), kind=kind, plan=replace(a_plan(), kind=kind, aim=aim))
+
+
 # ---------------------------------------------------------------- replies
 
 EVERYTHING = Reply(
@@ -265,6 +309,43 @@ MESSAGES: Mapping[str, Callable[[], Message]] = {
                 decision_reason="look at the feature store first",
             )
         )
+    ),
+    "operation_watching": lambda: operations.operation(an_operation_view(WATCHING, can_undo=True)),
+    "operation_not_recovered": lambda: operations.operation(an_operation_view(NOT_RECOVERED, can_undo=True)),
+    "operation_break_glass": lambda: operations.operation(an_operation_view(GLASS)),
+    "training_plan": lambda: operations.operation(an_operation_view(a_training())),
+    "training_running": lambda: operations.operation(
+        an_operation_view(
+            a_training(
+                OperationState.RUNNING, run=RUN, stage=Stage.RUN_STARTED, outcome=f"{RUN.id} is running, 1 of 3 tasks."
+            )
+        )
+    ),
+    "training_challenger": lambda: operations.operation(
+        an_operation_view(
+            a_training(
+                OperationState.SUCCEEDED,
+                run=RUN,
+                stage=Stage.CHALLENGER,
+                finished_at=NOW + minutes(30),
+                result=model_version(FRAUD, "4", NOW + minutes(29), auc=0.96),
+                outcome="Version 4 is the challenger: auc 0.96 (champion 0.94). Nobody is served by it.",
+            )
+        )
+    ),
+    "traffic_plan": lambda: operations.operation(
+        an_operation_view(
+            another(
+                OperationKind.SHIFT_TRAFFIC,
+                TrafficMove(Target("kserve", "ml/fraud"), "4", 10, (("4", 0), ("3", 100)), "77"),
+            )
+        )
+    ),
+    "switch_plan": lambda: operations.operation(
+        an_operation_view(another(OperationKind.PAUSE_PIPELINE, Switch(PIPELINE, paused=True)))
+    ),
+    "card_watched": lambda: cards.card(
+        an_incident_view(replace(acknowledged(), status=Status.MITIGATED), operations=(WATCHING,), can_retrain=True)
     ),
     "ask": lambda: operations.ask(an_operation_view(), LINK),
     "reply_everything": lambda: reply_message(EVERYTHING, SETUP),

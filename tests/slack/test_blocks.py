@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from bot.domain.alert import Alert, AlertStatus, Reading
 from bot.domain.incident import Status
-from bot.domain.models import Change
-from bot.domain.operation import Call, Check, CheckResult, OperationState
+from bot.domain.models import Change, PipelineRef
+from bot.domain.operation import Call, Check, CheckResult, OperationState, RunProgress, TaskProgress, TaskStatus
 from bot.domain.people import Person
 from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity
@@ -24,6 +24,7 @@ from bot.slack.blocks import declare
 from bot.slack.blocks import operation as operations
 from bot.slack.blocks.home import home
 from bot.slack.blocks.message import Message
+from bot.slack.blocks.plain import plainer
 from bot.slack.blocks.replies import reply_message
 from bot.slack.blocks.text import clean, escaped
 from bot.usecases.reply import (
@@ -53,6 +54,7 @@ from tests.slack.states import (
     SUCCEEDED,
     VIEWS,
     a_plan,
+    a_training,
     acknowledged,
     an_incident,
     an_incident_view,
@@ -365,6 +367,14 @@ def everywhere(hostile: str) -> list[Message]:
     )
     shown = an_operation_view(operation, requester=stranger, decided_by=hostile, incident=incident)
     late = an_operation_view(replace(operation, state=OperationState.IN_DOUBT), requester=stranger, decided_by=hostile)
+    trained = a_training(
+        OperationState.RUNNING, outcome=hostile,
+        run=RunProgress(hostile, hostile, (TaskProgress(hostile, TaskStatus.ERROR, hostile),) * 25, 99),
+    )  # fmt: skip
+    aim = replace(
+        trained.plan.aim, pipeline=PipelineRef(hostile, hostile), parameters=((hostile, hostile),) * 20, url=hostile
+    )  # type: ignore[type-var]  # a training's
+    trained = replace(trained, plan=replace(trained.plan, aim=aim))
     parts = (
         Paragraph(hostile), Heading(hostile), Facts(((hostile, hostile),) * 60), Bullets((hostile,) * 60),
         Table((hostile,) * 9, ((hostile,) * 9,) * 70), Code(hostile), Link(hostile, hostile), Mentions(hostile, (hostile,)),
@@ -372,6 +382,8 @@ def everywhere(hostile: str) -> list[Message]:
     )  # fmt: skip
     return [
         cards.card(view), cards.page(view, hostile, LINK), cards.summary(view, LINK), operations.operation(shown),
+        operations.operation(an_operation_view(trained)), plainer(operations.operation(an_operation_view(trained))),
+        operations.operation(an_operation_view(replace(trained, state=OperationState.AWAITING_APPROVAL))),
         operations.operation(late), operations.ask(shown, LINK), reply_message(Reply(hostile, Tone.FAULT, parts), SETUP),
         reply_message(Reply("t", Tone.INFO, (Paragraph(hostile),) * 80), SETUP),
     ]  # fmt: skip
@@ -483,3 +495,16 @@ def test_any_incident_has_a_card(
     message = cards.card(shown)
     harmless(message)
     assert len(message.blocks) <= 12
+
+
+def test_a_plan_of_cards_becomes_a_list_where_cards_are_not_known() -> None:
+    running = MESSAGES["training_running"]()
+    older = plainer(running)
+    assert older is not None
+    accepted(older)
+    assert "plan" not in {block["type"] for block in older.blocks}
+    shown = text(older)
+    for line in ("1 of 3 tasks are done", "✓ prepare · 2 min", "▸ train", "○ evaluate"):
+        assert line in shown
+    assert plainer(older) is None
+    assert plainer(MESSAGES["card_open"]()) is None

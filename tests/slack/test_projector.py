@@ -8,13 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.operation import OperationState, Stage
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.timeline import Kind
+from bot.ports.store import Transaction
 from bot.slack.connection import Connection
 from bot.slack.projector import Projector
+from bot.usecases import operate
 from tests.fakes.clock import FakeClock
 from tests.slack.office import INCIDENTS, Office, incident_of, key_of, office, until
 from tests.slack.reading import text
+from tests.slack.states import RUN, a_training
 from tests.usecases.world import DEVI, FRAUD, MIKA, PAULA, World, a_setup, an_alert
 
 
@@ -431,3 +435,25 @@ async def test_a_socket_that_breaks(here: Office, what: str) -> None:
 def _notice(key: str, channel: str = "#ml-incidents") -> Post:
     body = '{"title": "A notice", "tone": "info", "parts": [], "public": false}'
     return Post(key, PostKind.NOTICE, 0, channel, Lane.UPDATE, body=body)
+
+
+async def test_a_workspace_that_does_not_know_task_cards(here: Office) -> None:
+    """The progress of a run is shown as a list then, from the first refusal on, and nothing is shown twice."""
+    await here.start()
+    number = await here.world.fire()
+    await here.card(number)
+    trained = replace(
+        a_training(OperationState.RUNNING, run=RUN, stage=Stage.RUN_STARTED, outcome="It runs."), incident=number
+    )
+    await here.post("fault", kind="slack_error", method="chat.postMessage", error="invalid_blocks", count=1)
+
+    def put(tx: Transaction) -> None:
+        tx.operations.add(trained)
+        operate.show(tx, here.world.setup, trained)
+
+    await here.world.store.write(put)
+    here.world.on_nudge()
+    await here.caught_up()
+    shown = await here.shown(f"operation:{trained.number}", saying="train")
+    assert {block["type"] for block in shown["blocks"]} & {"plan"} == set()
+    assert "▸ train" in text(shown)

@@ -8,7 +8,6 @@ from bot.domain.operation import (
     Operation,
     OperationState,
     TaskProgress,
-    TaskStatus,
     TrainingRun,
     VersionMove,
     course,
@@ -51,9 +50,6 @@ _FOLLOWS: Mapping[str, str] = {
     Propagation.REDEPLOY.value: "serving is deployed anew",
     Propagation.NONE.value: "nothing that serves it is known",
 }
-_TASKS: Mapping[TaskStatus, str] = {
-    TaskStatus.PENDING: "○", TaskStatus.IN_PROGRESS: "▸", TaskStatus.COMPLETE: "✓", TaskStatus.ERROR: "✗",
-}  # fmt: skip
 _WORTH_UNDOING = {OperationState.NOT_RECOVERED, OperationState.INCONCLUSIVE, OperationState.WATCHING}
 """Where a button for the way back is of use; after a success it is a command: /mlops undo OP."""
 METRICS_SHOWN = 6
@@ -208,19 +204,25 @@ def _course(view: OperationView) -> list[Block]:
 
 
 def _run(op: Operation) -> list[Block]:
-    """The tasks of the run, as they go."""
+    """The run, and its tasks as they go."""
     if op.run is None:
         return []
-    rows = [_task(task) for task in op.run.tasks[:TASKS_SHOWN]]
-    left_out = len(op.run.tasks) - len(rows)
-    rows += [[text(f"and {left_out} more")]] if left_out > 0 else []
     title = section(text("Run ", bold=True), text(op.run.id, limit=100, code=True), *_linked(op.run.url))
-    return [rich(title, bullets(rows))] if rows else [rich(title)]
+    if not op.run.tasks:
+        return [rich(title)]
+    of = f" of {op.run.total}" if op.run.total else ""
+    tasks = [_task(place, task) for place, task in enumerate(op.run.tasks[:TASKS_SHOWN])]
+    return [rich(title), {"type": "plan", "title": f"{op.run.done}{of} tasks are done", "tasks": tasks}]
 
 
-def _task(task: TaskProgress) -> list[Element]:
-    said = f" · {task.detail}" if task.detail else ""
-    return [text(f"{_TASKS[task.status]} {task.name}{said}", limit=150)]
+def _task(place: int, task: TaskProgress) -> Block:
+    """One card; `plainer` makes a line of it where a workspace doesn't know cards."""
+    name = clean(task.name, 100, one_line=True) or "unnamed"
+    card: dict[str, object] = {
+        "type": "task_card", "task_id": f"task-{place}", "title": name, "status": task.status.value,
+    }  # fmt: skip
+    detail = clean(task.detail, 100, one_line=True)
+    return {**card, "output": rich(section(text(detail)))} if detail else card
 
 
 def _result(op: Operation) -> list[Block]:
