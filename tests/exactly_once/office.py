@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Self
 
 from bot.domain.operation import Operation
 from bot.domain.timeline import Entry
@@ -37,7 +38,7 @@ class Office:
         self.desk = Desk(self.store, setup, systems, self.clock, nudge=_nothing)
         self.executor = Executor(self.store, setup, systems, self.clock, FakeFence(), _nothing)
 
-    async def __aenter__(self) -> "Office":
+    async def __aenter__(self) -> Self:
         await self.store.open()
         self.engine.prepare()
         return self

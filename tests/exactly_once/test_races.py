@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-
 from bot.domain.timeline import Kind
 from tests.exactly_once.conftest import Laboratory
 from tests.exactly_once.lives import Life
@@ -63,24 +62,23 @@ async def test_forty_requests_are_one_operation_and_forty_approvals_are_one_star
 
 async def test_whoever_decides_first_decides(laboratory: Laboratory) -> None:
     """Yes, no and never mind at once: one of them is what happened, and the others are told so."""
-    async with laboratory.trial() as trial:
-        async with replicas(trial) as lives:
-            await lives[0].say(REQUEST, "mika")
-            words = [("approve", APPROVES), ("reject", APPROVES), ("cancel", "mika")] * 8
-            titles = await asyncio.gather(
-                *(lives[place % len(lives)].say(f"{verb} OP-1", who) for place, (verb, who) in enumerate(words))
-            )
-            first = [title for title in titles if "already" not in title]
-            assert len(first) == 1, titles
-            (operation,) = await trial.ledger.operations()
-            entries = await trial.ledger.timeline(operation.incident or 0)
-            decided = [e.kind for e in entries if e.kind in {Kind.APPROVED, Kind.REJECTED, Kind.CANCELLED}]
-            assert len(decided) == 1
-            if decided == [Kind.APPROVED]:
-                trial.number = 1
-                await trial.finished(lives[0])
-                await trial.check()
-            else:
-                assert operation.state.final
-                assert not trial.world.writes
-                assert trial.ledger.workflows() == []
+    async with laboratory.trial() as trial, replicas(trial) as lives:
+        await lives[0].say(REQUEST, "mika")
+        words = [("approve", APPROVES), ("reject", APPROVES), ("cancel", "mika")] * 8
+        titles = await asyncio.gather(
+            *(lives[place % len(lives)].say(f"{verb} OP-1", who) for place, (verb, who) in enumerate(words))
+        )
+        first = [title for title in titles if "already" not in title]
+        assert len(first) == 1, titles
+        (operation,) = await trial.ledger.operations()
+        entries = await trial.ledger.timeline(operation.incident or 0)
+        decided = [e.kind for e in entries if e.kind in {Kind.APPROVED, Kind.REJECTED, Kind.CANCELLED}]
+        assert len(decided) == 1
+        if decided == [Kind.APPROVED]:
+            trial.number = 1
+            await trial.finished(lives[0])
+            await trial.check()
+        else:
+            assert operation.state.final
+            assert not trial.world.writes
+            assert trial.ledger.workflows() == []

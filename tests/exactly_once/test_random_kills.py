@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import os
 import random
+import sys
 import time
 from dataclasses import dataclass
 
@@ -80,4 +81,4 @@ async def test_killed_at_random_there_is_one_effect(laboratory: Laboratory, caps
             tasks.create_task(one_after_the_other())
     figures.seconds = round(time.monotonic() - began)
     with capsys.disabled():
-        print(f"\n{figures}")
+        sys.stdout.write(f"\n{figures}\n")
