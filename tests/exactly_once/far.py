@@ -40,7 +40,11 @@ class _Far:
 
 
 class FarRegistry(_Far, Registry):
-    """One model's versions and its alias. It reads before it moves, as there is no compare-and-set."""
+    """One model's versions and its alias.
+
+    It reads before it moves, as there is no compare-and-set; where a write may not be repeated it doesn't, so that
+    nothing but the bot itself stands between a repeat and its effect.
+    """
 
     async def versions(self, model: str) -> Sequence[ModelVersion]:
         return tuple(_version(model, one["version"]) for one in await self._read("/versions"))
@@ -56,7 +60,7 @@ class FarRegistry(_Far, Registry):
         return Call(self._http.system, "PUT", self._http.url("/alias"), json.dumps({"version": to}), f"{model}@{alias}")
 
     async def move(self, model: str, alias: str, to: str, *, expected: Observation) -> Observation:
-        now = await self.resolve(model, alias)
+        now = await self.resolve(model, alias) if self._repeatable else expected
         if now.version != expected.version:
             raise Conflict(f"The alias points at version {now.version} now.", not_done="Nothing was changed.")
         version = await self._change("/alias", {"version": to})
@@ -76,7 +80,7 @@ class FarServing(_Far, Serving, Deployer):
         return Call(self._http.system, "PUT", self._http.url("/serving"), json.dumps({"version": version}), name)
 
     async def serve(self, name: str, version: str, *, expected: Observation) -> Observation:
-        now = await self.observe(name)
+        now = await self.observe(name) if self._repeatable else expected
         if now.version != expected.version:
             raise Conflict(f"{name} answers with version {now.version} now.", not_done="Nothing was changed.")
         return self._observed(await self._change("/serving", {"version": version}), Evidence.CONTROL_PLANE)

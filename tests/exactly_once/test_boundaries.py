@@ -23,7 +23,7 @@ async def endings(laboratory: Laboratory, *, counts: bool, told: bool) -> Sequen
     assert len(commits) >= 13, commits
     if counts:  # up to the approval it is the same story
         approval = next(place for place, (name, _) in enumerate(commits) if "workflow_input" in name)
-        commits, calls = commits[approval:], calls[calls.index(["move", "1"]) - 1 :]
+        commits, calls = commits[approval:], calls[calls.index(["move", "1"]) :]
     return [
         *(boundaries.Doom(name, nth, after) for name, nth in commits for after in (False, True)),
         *(outside.Doom(name, int(nth), after) for name, nth in calls for after in (False, True)),
