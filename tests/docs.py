@@ -27,6 +27,7 @@ ABILITIES: Mapping[Capability, str] = {
     Capability.DEPLOYER: "makes another version answer",
     Capability.TRAFFIC_SPLITTER: "shares requests between two versions",
     Capability.ORCHESTRATOR: "starts and follows runs",
+    Capability.PIPELINE_SWITCH: "switches a pipeline's schedule off and on",
     Capability.PAGER: "wakes people",
     Capability.SCHEDULE: "says who is on call",
     Capability.SILENCER: "mutes alerts at their source",

@@ -284,8 +284,10 @@ class TrainingSettings(Section):
 
     integration: Key = Field(title="Integration", description="An orchestrator, e.g. `airflow` or `dagster`.")
     pipeline: Name = Field(title="Pipeline", description="Its name there (a DAG, a job).")
-    parameters: Mapping[str, str | int | float | bool] = Field(
-        {}, title="Parameters", description="Always given to it; a person's `--set key=value` goes before."
+    parameters: Mapping[str, str] = Field(
+        {},
+        title="Parameters",
+        description="Always given to it, as what the pipeline declares; a person's `--set key=value` goes before.",
     )
     window_end: str = Field(
         "",

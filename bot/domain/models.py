@@ -126,7 +126,7 @@ class Training:
     """How a model is trained anew."""
 
     pipeline: PipelineRef
-    parameters: tuple[tuple[str, str | int | float | bool], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
     """What is always given to it; a person's own values go before."""
     window_end: str = ""
     """The parameter that says up to when data is taken: it must not reach into the incident."""

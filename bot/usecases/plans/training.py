@@ -136,7 +136,9 @@ def _parameters(
 ) -> Mapping[str, ParameterValue]:
     """The configured ones, the end of the data's window, and a person's own, each as the pipeline declares it."""
     declared = {p.name: p for p in pipeline.parameters or ()}
-    wanted: dict[str, ParameterValue] = dict(training.parameters)
+    wanted: dict[str, ParameterValue] = {
+        name: typed(declared.get(name, Parameter(name)), text) for name, text in training.parameters
+    }
     if training.window_end and about is not None and training.window_end not in given:
         wanted[training.window_end] = stamp(about.started_at)
     for name, text in given.items():
