@@ -11,7 +11,7 @@ from bot.kit.httperrors import unconfirmed
 from bot.kit.parsing import link
 from bot.ports.clock import Clock
 from bot.ports.systems import Health, Orchestrator, Pipeline, PipelineSwitch, Run, RunState, Scalar, Task, TaskState
-from integrations.airflow.api import Api, dag_path, pause_body, runs_path, start_body
+from integrations.airflow.api import Api, dag_path, pause_body, runs_path, shown, start_body
 from integrations.airflow.manifest import Settings
 from integrations.airflow.parameters import parameters
 from integrations.airflow.session import SLUG
@@ -91,9 +91,9 @@ class Airflow(Orchestrator, PipelineSwitch, Health):
 
     async def start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Run:
         """The run, or the one that this key has started before; Airflow itself refuses a second one."""
-        shown = await self.pipeline(pipeline)
-        if shown.paused or shown.fault:
-            return await self._unstartable(shown, key)
+        now = await self.pipeline(pipeline)
+        if now.paused or now.fault:
+            return await self._unstartable(now, key)
         started = await self._api.start(pipeline, parameters, key)
         if started is not None:
             return self._begun(started)
@@ -242,9 +242,8 @@ def _in_order(task: TaskInstance) -> tuple[int, int]:
 
 
 def _no_run(pipeline: str, run: str) -> NotFound:
-    shown = run[:80] if run.isprintable() else ascii(run[:80])
     return NotFound(
-        f"Airflow has no run {shown} of {pipeline[:80]}.", not_done="Nothing was changed.",
+        f"Airflow has no run {shown(run)} of {shown(pipeline)}.", not_done="Nothing was changed.",
         next_step="Somebody may have deleted it; its DAG's page in Airflow lists the others.",
     )  # fmt: skip
 

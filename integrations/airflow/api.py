@@ -206,17 +206,17 @@ class Api:
         try:
             page = self._read(Dags, await self._get("/dags", {"limit": PAGE}))
         except IntegrationError:
-            return NotFound(f"Airflow has no DAG {_shown(name)}.", not_done=not_done, next_step=hint)
+            return NotFound(f"Airflow has no DAG {shown(name)}.", not_done=not_done, next_step=hint)
         near = difflib.get_close_matches(name, [dag.dag_id for dag in page.dags], n=3, cutoff=0.5)
         if near:
-            hint = f"Did you mean {' or '.join(map(_shown, near))}?"
-        return NotFound(f"Airflow has no DAG {_shown(name)}.", not_done=not_done, next_step=hint)
+            hint = f"Did you mean {' or '.join(map(shown, near))}?"
+        return NotFound(f"Airflow has no DAG {shown(name)}.", not_done=not_done, next_step=hint)
 
     def _declined(self, name: str, response: Response) -> Refused:
         """Airflow says what is wrong with a parameter, and then quotes its schema, which is left out."""
         said = self._http.words(response).partition(" Failed validating")[0].rstrip(".")
         return Refused(
-            f"Airflow did not start {_shown(name)} ({response.status}){f': {said}' if said else ''}.",
+            f"Airflow did not start {shown(name)} ({response.status}){f': {said}' if said else ''}.",
             system=SLUG,
             not_done="Nothing was started.",
             next_step="Correct the parameters; the DAG's page in Airflow says what each may be.",
@@ -261,6 +261,6 @@ def pause_body(*, paused: bool) -> Mapping[str, object]:
     return {"is_paused": paused}
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name that somebody gave us, on one line."""
     return name[:200] if name.isprintable() else ascii(name[:200])
