@@ -140,10 +140,9 @@ def _knative(service: InferenceService, named: Named, found: Mapping[str, str | 
     now = service.predictor
     route = _route(service, named.version, found)
     wanted = {revision: share for revision, share in _wanted(route, now.created).items() if share}
-    arrived = not route.coming and now.shares == wanted
+    settled = not route.coming and now.shares == wanted
     unready = route.coming or now.created != now.ready
     failed = not route.coming and service.status.says("PredictorReady") == "False"
-    settled = arrived and (not unready or route.percent == 0)
     in_progress = not settled and not failed
     in_progress = in_progress or (route.percent > 0 and service.status.says("PredictorReady") == "Unknown")
     shares, unknown = _shares(route, ready=not unready)
@@ -212,7 +211,7 @@ def _standard(
         return Standing(Mode.STANDARD, named.version, shares, False, False, healthy, (*notes, *why), 100 - rest)
     told = [version for version in found if version is not None]
     coming = not deployments or (not service.spec.canary and any(version != named.version for version in told))
-    rolling = not all(one.complete for one in deployments)
+    rolling = not all(one.arrived for one in deployments)
     stuck = service.status.says("PredictorReady") == "False" or service.status.model_status.transition in STUCK
     waits = rolling or service.status.says("PredictorReady") == "Unknown"
     where = ["its deployment is not made yet"] if not deployments else []

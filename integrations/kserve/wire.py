@@ -210,14 +210,14 @@ class Deployment(Wire):
     status: Annotated[DeploymentStatus, BeforeValidator(_or_default)] = DeploymentStatus()
 
     @property
-    def complete(self) -> bool:
-        """Whether every pod is a new one and available, as `kubectl rollout status` judges it."""
+    def arrived(self) -> bool:
+        """Whether every pod that there is has the present template, and one of them is available.
+
+        Not whether all that are wanted are there: a deployment that grows, or has lost a pod, is not being changed.
+        """
         now = self.status
-        return (
-            now.observed_generation >= self.metadata.generation
-            and now.updated >= self.spec.replicas
-            and now.replicas <= now.updated <= now.available
-        )
+        seen = now.observed_generation >= self.metadata.generation
+        return seen and now.replicas <= now.updated and (now.available > 0 or self.spec.replicas == 0)
 
 
 class Answer(Wire):

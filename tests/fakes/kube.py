@@ -241,9 +241,14 @@ def _changed(request: Request, now: Object, given: Any) -> Object | Response:
     """The whole object that the request makes of what is there."""
     if request.method == "PUT":
         return dict(given)
-    if request.headers.get("content-type") != "application/merge-patch+json":
-        return _status(415, "UnsupportedMediaType", "the body of the request was in an unknown format")
-    return dict(_merged(copy.deepcopy(now), given))
+    match request.headers.get("content-type"):
+        case "application/merge-patch+json":
+            return dict(_merged(copy.deepcopy(now), given))
+        case "application/json-patch+json":
+            after = copy.deepcopy(now)
+            said = "the server rejected our request due to an error in our request"
+            return after if all(_operated(after, one) for one in given) else _status(422, "Invalid", said)
+    return _status(415, "UnsupportedMediaType", "the body of the request was in an unknown format")
 
 
 def _merged(target: Any, patch: Any) -> Any:
@@ -257,6 +262,33 @@ def _merged(target: Any, patch: Any) -> Any:
         else:
             result[key] = _merged(result.get(key), value)
     return result
+
+
+def _operated(target: Object, operation: Object) -> bool:
+    """RFC 6902, in place; whether it could be done. A `test` that fails looks like any other fault, as it really does."""
+    *parents, last = [part.replace("~1", "/").replace("~0", "~") for part in operation["path"].split("/")[1:]]
+    holder: Any = target
+    try:
+        for part in parents:
+            holder = holder[int(part)] if isinstance(holder, list) else holder[part]
+        key: Any = int(last) if isinstance(holder, list) and last != "-" else last
+        match operation["op"], holder:
+            case "add", list():
+                holder.insert(len(holder) if key == "-" else key, operation["value"])
+            case "add", _:
+                holder[key] = operation["value"]
+            case "replace", _:
+                holder[key]  # must be there
+                holder[key] = operation["value"]
+            case "remove", _:
+                del holder[key]
+            case "test", _:
+                return bool(holder[key] == operation["value"])
+            case _:
+                return False
+    except (KeyError, IndexError, TypeError, ValueError):
+        return False
+    return True
 
 
 def _labels(value: Object) -> Mapping[str, str]:

@@ -63,12 +63,15 @@ class World:
 
     # ------------------------------------------------------------ the administrator's hands
 
+    async def ask(
+        self, method: str, path: str, body: object = None, *, kind: str = "", **params: str
+    ) -> httpx.Response:
+        kind = kind or ("application/merge-patch+json" if method == "PATCH" else "application/json")
+        content = None if body is None else json.dumps(body)
+        return await self.http.request(method, path, content=content, params=params, headers={"content-type": kind})
+
     async def do(self, method: str, path: str, body: object = None, **params: str) -> Any:
-        patch = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        answer = await self.http.request(
-            method, path, content=None if body is None else json.dumps(body), params=params,
-            headers={"content-type": patch},
-        )  # fmt: skip
+        answer = await self.ask(method, path, body, **params)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text[:500]}"
         return answer.json()
 

@@ -107,6 +107,41 @@ async def test_pods_that_are_being_replaced_are_in_progress(kserve: World, conne
     assert "its pods are being replaced" in seen.detail
 
 
+@pytest.mark.parametrize(
+    ("status", "arrived"),
+    [
+        ({"replicas": 1, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1}, True),
+        ({"replicas": 4, "updatedReplicas": 4, "readyReplicas": 2, "availableReplicas": 2}, True),
+        ({"replicas": 4, "updatedReplicas": 4, "unavailableReplicas": 4}, False),
+        ({"replicas": 2, "updatedReplicas": 1, "readyReplicas": 2, "availableReplicas": 2}, False),
+        ({"replicas": 1, "unavailableReplicas": 1}, False),
+    ],
+)
+async def test_a_deployment_that_grows_or_has_lost_a_pod_is_not_being_changed(
+    kserve: World, connect_kserve: Connect, status: Mapping[str, int], arrived: bool
+) -> None:
+    await kserve.create("3", mode="Standard")
+    path = kserve.path(APPS, "deployments", "fraud-predictor")
+    deployment = await kserve.do("GET", path)
+    deployment["spec"]["replicas"] = 4
+    deployment = await kserve.do("PUT", path, deployment)
+    written = {"observedGeneration": deployment["metadata"]["generation"], **status}
+    await kserve.do("PUT", f"{path}/status", deployment | {"status": written})
+    seen = await connect_kserve().observe("fraud")
+    assert (seen.version, seen.in_progress) == ("3", not arrived)
+
+
+@pytest.mark.parametrize("mode", ["Knative", "Standard"])
+async def test_an_older_kserve_does_not_say_its_mode(kserve: World, connect_kserve: Connect, mode: str) -> None:
+    await kserve.create("3", mode=mode)
+    await kserve.change({"metadata": {"annotations": {"serving.kserve.io/deploymentMode": None}}})
+    status = await kserve.get()
+    await kserve.write_status({key: value for key, value in status["status"].items() if key != "deploymentMode"})
+    seen = await connect_kserve().observe("fraud")
+    assert (seen.version, seen.in_progress) == ("3", False)
+    assert f"{mode} mode" in seen.detail
+
+
 async def test_an_observed_generation_is_believed_by_nobody(kserve: World, connect_kserve: Connect) -> None:
     await kserve.create("3", mode="Standard")
     await kserve.roll_out("4")
@@ -297,6 +332,20 @@ async def test_without_an_earlier_revision_there_is_nothing_to_share_with(
         splitter.plan_shift("fraud", "3", 50, expected=alone)
     with pytest.raises(BadInput, match="no two versions"):
         await splitter.shift("fraud", "3", 50, expected=alone)
+
+
+async def test_a_canary_that_is_still_to_come_is_seen_beside_what_serves(
+    kserve: World, connect_kserve: Connect
+) -> None:
+    await kserve.create("1")
+    await kserve.roll_out("2")
+    await kserve.settle()
+    await kserve.roll_out("3", canary=20)
+    split = await connect_kserve().split("fraud")
+    assert (split.shares, split.in_progress) == ((("3", 20), ("2", 80)), True)
+    await kserve.settle()
+    arrived = await connect_kserve().split("fraud")
+    assert (arrived.shares, arrived.in_progress) == (split.shares, False)
 
 
 async def test_two_revisions_of_one_version_can_not_be_told_apart(kserve: World, connect_kserve: Connect) -> None:

@@ -118,3 +118,56 @@ async def test_a_token_that_ends_is_told_and_a_new_one_is_taken(kserve: World, t
             said.append(type(error).__name__)
     assert said == [uri("3"), "Unauthorized", uri("3")]
     await clients.aclose()
+
+
+# ---------------------------------------------------------------- what the one in memory must do like the real one
+
+JSON_PATCH = "application/json-patch+json"
+PERCENT = "/spec/predictor/canaryTrafficPercent"
+
+
+@pytest.mark.parametrize(
+    ("operations", "status", "percent"),
+    [
+        ([{"op": "add", "path": PERCENT, "value": 5}], 200, 5),
+        ([{"op": "test", "path": PERCENT, "value": 20}, {"op": "replace", "path": PERCENT, "value": 5}], 200, 5),
+        ([{"op": "test", "path": PERCENT, "value": 21}, {"op": "replace", "path": PERCENT, "value": 5}], 422, 20),
+        ([{"op": "remove", "path": PERCENT}], 200, None),
+        ([{"op": "remove", "path": "/spec/predictor/nothing"}], 422, 20),
+        ([{"op": "replace", "path": PERCENT, "value": "zero"}], 422, 20),
+    ],
+)
+async def test_a_list_of_operations_is_done_whole_or_not_at_all(
+    kserve: World, operations: list[dict[str, object]], status: int, percent: int | None
+) -> None:
+    await kserve.create("3", mode="ModelMesh")
+    await kserve.change({"spec": {"predictor": {"canaryTrafficPercent": 20}}})
+    answer = await kserve.ask("PATCH", kserve.isvc(), operations, kind=JSON_PATCH)
+    assert answer.status_code == status, answer.text
+    assert (await kserve.get())["spec"]["predictor"].get("canaryTrafficPercent") == percent
+
+
+async def test_a_change_of_nothing_is_no_change(kserve: World) -> None:
+    await kserve.create("3", mode="ModelMesh")
+    before = await kserve.get()
+    await kserve.change({"spec": {"predictor": {"model": {"storageUri": uri("3")}, "canaryTrafficPercent": None}}})
+    assert (await kserve.get())["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+async def test_a_generation_counts_what_is_wanted_only(kserve: World) -> None:
+    await kserve.create("3", mode="ModelMesh")
+    seen = []
+    for patch_ in ({"metadata": {"labels": {"a": "b"}}}, {"spec": {"predictor": {"minReplicas": 2}}}):
+        await kserve.change(patch_)
+        seen.append((await kserve.get())["metadata"]["generation"])
+    await kserve.write_status({"deploymentMode": "ModelMesh", "url": "http://elsewhere.example"})
+    now = await kserve.get()
+    assert [*seen, now["metadata"]["generation"]] == [1, 2, 2]
+    await kserve.change({"status": {"url": "http://not-this-way.example"}})
+    assert (await kserve.get())["status"]["url"] == "http://elsewhere.example"
+
+
+async def test_other_bodies_are_not_taken(kserve: World) -> None:
+    await kserve.create("3", mode="ModelMesh")
+    answer = await kserve.ask("PATCH", kserve.isvc(), {}, kind="application/json")
+    assert answer.status_code == 415
