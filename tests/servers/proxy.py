@@ -63,7 +63,7 @@ async def proxy(target: str, tls: ssl.SSLContext | None = None) -> AsyncIterator
             answer = await http.request(
                 request.method,
                 f"{made.target}{request.url.path}",
-                params=request.query_params,
+                params=request.query_params.multi_items(),
                 content=await request.body(),
                 headers={k: v for k, v in request.headers.items() if k not in HOP_BY_HOP},
             )
