@@ -6,10 +6,13 @@ import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from bench import alert_to_slack
+from bench import alert_to_slack, operations
 from bench.figures import Report
 
-BENCHMARKS: Mapping[str, Callable[[Path], Awaitable[Report]]] = {"alert-to-slack": alert_to_slack.run}
+BENCHMARKS: Mapping[str, Callable[[Path], Awaitable[Report]]] = {
+    "alert-to-slack": alert_to_slack.run,
+    "operations": operations.run,
+}
 
 
 def main() -> None:
