@@ -17,6 +17,8 @@ from integrations.airflow.parameters import parameters
 from integrations.airflow.session import SLUG
 from integrations.airflow.wire import Dag, DagRun, TaskInstance
 
+ATTEMPTS = 3
+"""How often a run is asked to stop when Airflow answers 500: its scheduler and its API lock each other out at times."""
 NOT_STARTED = "Nothing was started."
 STOPPED = "Stopped by mlops-bot"
 """How the note of a run begins that the bot has stopped: Airflow itself only says that it failed."""
@@ -145,14 +147,15 @@ class Airflow(Orchestrator, PipelineSwitch, Health):
         return tuple(self._run(run) for run in await self._api.recent(pipeline, limit))
 
     async def cancel(self, pipeline: str, run: str) -> None:
-        """Airflow would call a run failed that has ended well, so its state is read first."""
-        found = await self._api.run(pipeline, run)
-        if found is None:
-            raise _no_run(pipeline, run)
-        if _state(found).final:
-            return
-        note = "\n".join(part for part in (found.note, _mark(found)) if part)
-        await self._api.fail(found, note)
+        """Airflow would call a run failed that has ended well, so its state is read first, each time anew."""
+        for _ in range(ATTEMPTS):
+            found = await self._api.run(pipeline, run)
+            if found is None:
+                raise _no_run(pipeline, run)
+            note = "\n".join(part for part in (found.note, _mark(found)) if part)
+            if _state(found).final or await self._api.fail(found, note):
+                return
+        raise unconfirmed(SLUG, f"Airflow has answered {ATTEMPTS} times with an error when {shown(run)} was stopped.")
 
     # ------------------------------------------------------------ health
 

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from bot.domain.errors import IntegrationError, NotFound, Refused, Unauthorized, Unreadable
 from bot.kit.http import Http, HttpFactory, Response, segment
 from bot.kit.httperrors import unconfirmed
-from bot.kit.parsing import T, read, read_value
+from bot.kit.parsing import T, read
 from bot.ports.systems import Scalar
 from integrations.airflow.manifest import Settings
-from integrations.airflow.session import SLUG, Dialect, Session
+from integrations.airflow.session import SLUG, Dialect, Session, understood
 from integrations.airflow.wire import (
     Dag,
     DagRun,
@@ -136,17 +136,20 @@ class Api:
             raise await self._unknown_dag(name)
         return self._read(DagRuns, response).dag_runs
 
-    async def fail(self, run: DagRun, note: str) -> None:
+    async def fail(self, run: DagRun, note: str) -> bool:
         """Call a run failed, which stops it, and leave a note. Whoever asks has seen that it has not ended.
 
-        Sent once: a second time it would turn a run that has ended well meanwhile into a failed one.
+        Sent once: a second time it would turn a run that has ended well meanwhile into a failed one. `False`: Airflow
+        has answered 500. It does so when its scheduler held the same rows; the run is to be looked at again.
         """
         path = run_path(run.dag_id, run.dag_run_id)
         if (await self._session.dialect()).new:
-            await self._patch(path, {"state": "failed", "note": note}, ("state", "note"), idempotent=False)
-            return
-        await self._patch(path, {"state": "failed"}, (), idempotent=False)
+            body, mask = {"state": "failed", "note": note}, ("state", "note")
+            return (await self._patch(path, body, mask, idempotent=False, accept=(500,))).status != 500
+        if (await self._patch(path, {"state": "failed"}, (), idempotent=False, accept=(500,))).status == 500:
+            return False
         await self._patch(f"{path}/setNote", {"note": note}, (), idempotent=True)
+        return True
 
     # ------------------------------------------------------------ the server
 
@@ -232,7 +235,7 @@ class Api:
             ) from None
 
     def _read(self, kind: type[T], response: Response) -> T:
-        return read_value(kind, response.json(), SLUG)
+        return understood(kind, response)
 
 
 def dag_path(dag: str) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from pydantic import SecretStr
 
-from bot.domain.errors import Refused, Unauthorized
+from bot.domain.errors import Refused, Unauthorized, Unreadable
 from bot.kit.http import Http, HttpFactory, Response
 from bot.kit.httpauth import NO_AUTH, Auth, basic, bearer, headers
-from bot.kit.parsing import read_value
+from bot.kit.parsing import T, read_value
 from integrations.airflow.manifest import MANIFEST, Settings
 from integrations.airflow.wire import Token, Version
 
@@ -65,7 +65,7 @@ class Session:
             for one in (AIRFLOW_3, AIRFLOW_2):
                 response = await self._before.get(f"{one.path}/version", accept=(404,))
                 if response.status == 200:
-                    self._release = read_value(Version, response.json(), SLUG).version[:40]
+                    self._release = understood(Version, response).version[:40]
                     self._dialect = one
                     break
             else:
@@ -98,7 +98,7 @@ class Session:
         response = await self._before.query("/auth/token", who, accept=(404, 405))
         if response.status in {404, 405}:
             raise _gives_no_token(response)
-        return read_value(Token, response.json(), SLUG)
+        return understood(Token, response)
 
     @property
     def token(self) -> object:
@@ -112,6 +112,17 @@ class Session:
         if self._token is used:
             self._token = None
         return True
+
+
+def understood(kind: type[T], response: Response) -> T:
+    """An answer as a typed value. Raises Unreadable."""
+    try:
+        return read_value(kind, response.json(), SLUG)
+    except Unreadable as error:
+        raise Unreadable(
+            error.what, system=SLUG, not_done=error.not_done or "Nothing follows from it.",
+            next_step=error.next_step or "Check url in integrations.airflow of the configuration.",
+        ) from None  # fmt: skip
 
 
 def _no_airflow() -> Refused:

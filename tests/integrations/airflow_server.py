@@ -1,5 +1,6 @@
 """The bot's adapter at the real Airflow, a person there as well, and a way between them for what can go wrong there."""
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from pydantic import SecretStr
 
 from bot.kit.http import HttpClients, Limits
 from bot.ports.clock import SystemClock
+from bot.ports.systems import Run
 from integrations.airflow.adapter import Airflow, build
 from integrations.airflow.manifest import Settings
 from tests.servers.airflow import BOT, PASSWORDS
@@ -31,6 +33,15 @@ class Admin:
         assert answer.is_success, answer.text
         return answer
 
+    async def stop(self, dag: str, run: str) -> None:
+        """Airflow's scheduler and its API lock each other out at times; then it answers 500."""
+        path = f"{API}/dags/{dag}/dagRuns/{run}"
+        for _ in range(5):
+            answer = await self._http.patch(path, json={"state": "failed"}, params={"update_mask": "state"})
+            if answer.is_success:
+                return
+        raise AssertionError(answer.text)
+
     async def runs(self, dag: str, prefix: str) -> list[str]:
         """The runs whose names begin so."""
         listed = (await self.call("GET", f"/dags/{dag}/dagRuns", limit="100", order_by="-id")).json()["dag_runs"]
@@ -51,10 +62,18 @@ async def run_key(airflow: Server, admin: Admin) -> AsyncIterator[str]:
     """A name that no run has; runs whose names begin with it have ended afterwards."""
     made = f"op-{os.getpid()}-{next(_COUNT):04}"
     yield made
-    for dag in ("retrain", "nightly"):
+    for dag in ("retrain", "nightly", "features"):
         for run in await admin.runs(dag, made):
             airflow.say(run, "ok")
-            await admin.call("PATCH", f"/dags/{dag}/dagRuns/{run}", {"state": "failed"}, update_mask="state")
+            await admin.stop(dag, run)
+
+
+async def ended(airflow: Airflow, dag: str, run: str) -> Run:
+    """The run when it has ended."""
+    async with asyncio.timeout(60):
+        while not (seen := await airflow.run(dag, run)).state.final:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return seen
 
 
 Connect = Callable[..., Airflow]
