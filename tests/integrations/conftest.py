@@ -4,14 +4,12 @@ from tests.integrations.airflow_server import admin, at_airflow, before_airflow,
 from tests.integrations.dagster_server import at_dagster, before_dagster, connect_dagster, person, start_key
 from tests.integrations.kserve_world import between_kube, connect_kserve, kserve
 from tests.integrations.mlflow_server import between, connect_mlflow, direct, registry
-from tests.servers.airflow import airflow
-from tests.servers.dagster import dagster, queueing, read_only
+from tests.servers.dagster import queueing, read_only
 from tests.servers.kube import kube, real_kube
 from tests.servers.vendors import bentoml, mlflow
 
 __all__ = [
     "admin",
-    "airflow",
     "at_airflow",
     "at_dagster",
     "before_airflow",
@@ -23,7 +21,6 @@ __all__ = [
     "connect_dagster",
     "connect_kserve",
     "connect_mlflow",
-    "dagster",
     "direct",
     "kserve",
     "kube",
