@@ -14,7 +14,7 @@ from tests.exactly_once import lives, world
 from tests.exactly_once.lives import Zygote
 from tests.exactly_once.replica import FastClock, Spec
 from tests.exactly_once.trial import Ledger, Trial
-from tests.exactly_once.world import Server
+from tests.exactly_once.world import WRITES, Server
 from tests.needs import needs
 from tests.servers.postgres import Postgres, postgres, postgres_url
 
@@ -59,13 +59,14 @@ class Laboratory:
         yield f"sqlite:///{path}"
 
     @contextlib.asynccontextmanager
-    async def trial(self, *, counts: bool = False, told: bool = False) -> AsyncIterator[Trial]:
-        """`counts`: a repeated write is a second effect. `told`: the serving side doesn't follow by itself."""
+    async def trial(self, *, counts: bool = False, told: bool = False, trains: bool = False) -> AsyncIterator[Trial]:
+        """`counts`: a repeated write (of a training: start) is a second effect. `told`: nothing follows by itself."""
+        counted = (("start",) if trains else WRITES) if counts else ()
         database = self.database()
         url = await asyncio.to_thread(database.__enter__)  # the world goes on meanwhile
         try:
-            with self.server.world(counts=counts, follows=not told) as world:
-                spec = Spec(url, world.url, repeatable=not counts, told=told)
+            with self.server.world(counted=counted, follows=not told) as world:
+                spec = Spec(url, world.url, repeatable=not counts, told=told, trains=trains)
                 async with self.ledger(spec) as ledger:
                     yield Trial(self.zygote, spec, world, ledger)
         finally:

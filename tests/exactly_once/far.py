@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from bot.domain.models import Column, Evidence, ModelVersion, Observation, Signa
 from bot.domain.operation import Call
 from bot.kit.http import Http, Request
 from bot.ports.clock import Clock
-from bot.ports.systems import Deployer, Registry, Serving
+from bot.ports.systems import Deployer, Orchestrator, Pipeline, Registry, Run, RunState, Scalar, Serving
 
 _SIGNATURE = Signature((Column("amount", "double"),), (Column("score", "double"),))
 _MADE = datetime(2026, 10, 1, tzinfo=UTC)
@@ -23,19 +23,19 @@ class _Far:
         self._clock = clock
         self._repeatable = repeatable
 
-    async def _read(self, path: str) -> Any:
-        answer = await self._http.send(_request("GET", self._http.url(path)))
-        return _expected(answer.json(), self._http.system)
+    async def _read(self, path: str, word: str = "version", **params: str) -> Any:
+        answer = await self._http.send(_request("GET", self._http.url(path), params=params))
+        return _expected(answer.json(), word, self._http.system)
 
-    async def _change(self, path: str, body: object) -> str:
-        """A write, and the version that its answer names; whatever else is answered leaves a doubt."""
-        answer = await self._http.send(_request("PUT", self._http.url(path), body, repeatable=self._repeatable))
+    async def _change(self, path: str, body: object, word: str = "version", method: str = "PUT") -> str:
+        """A write, and what its answer names; whatever else is answered leaves a doubt."""
+        answer = await self._http.send(_request(method, self._http.url(path), body, repeatable=self._repeatable))
         try:
-            return str(_expected(answer.json(), self._http.system)["version"])
+            return str(_expected(answer.json(), word, self._http.system)[word])
         except Unreadable as error:
             raise Indeterminate(f"The change was sent, and {error.what}", system=self._http.system) from error
 
-    def _observed(self, version: str, evidence: Evidence) -> Observation:
+    def _observed(self, version: str | None, evidence: Evidence) -> Observation:
         return Observation(version, evidence, self._clock.now(), healthy=True)
 
 
@@ -53,17 +53,23 @@ class FarRegistry(_Far, Registry):
         return _version(model, (await self._read(f"/versions/{version}"))["version"])
 
     async def resolve(self, model: str, alias: str) -> Observation:
-        del model, alias
-        return self._observed(str((await self._read("/alias"))["version"]), Evidence.REGISTRY)
+        del model
+        return self._observed((await self._read(f"/aliases/{alias}"))["version"], Evidence.REGISTRY)
 
     def plan_move(self, model: str, alias: str, to: str) -> Call:
-        return Call(self._http.system, "PUT", self._http.url("/alias"), json.dumps({"version": to}), f"{model}@{alias}")
+        return Call(
+            self._http.system,
+            "PUT",
+            self._http.url(f"/aliases/{alias}"),
+            json.dumps({"version": to}),
+            f"{model}@{alias}",
+        )
 
     async def move(self, model: str, alias: str, to: str, *, expected: Observation) -> Observation:
         now = await self.resolve(model, alias) if self._repeatable else expected
         if now.version != expected.version:
             raise Conflict(f"The alias points at version {now.version} now.", not_done="Nothing was changed.")
-        version = await self._change("/alias", {"version": to})
+        version = await self._change(f"/aliases/{alias}", {"version": to})
         if version != to:
             raise Indeterminate(f"The alias was moved, and reads {version}.", system=self._http.system)
         return self._observed(version, Evidence.REGISTRY)
@@ -86,16 +92,51 @@ class FarServing(_Far, Serving, Deployer):
         return self._observed(await self._change("/serving", {"version": version}), Evidence.CONTROL_PLANE)
 
 
-def _request(method: str, url: str, body: object = None, *, repeatable: bool = True) -> Request:
+class FarOrchestrator(_Far, Orchestrator):
+    """One pipeline. Where a start may be repeated, one key starts one run."""
+
+    async def pipeline(self, name: str) -> Pipeline:
+        return Pipeline(name, paused=False, parameters=())
+
+    def plan_start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Call:
+        return Call(
+            self._http.system, "POST", self._http.url("/runs"), json.dumps({"key": key, **parameters}), pipeline
+        )
+
+    async def start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Run:
+        return _run(pipeline, await self._change("/runs", {"key": key, **parameters}, "run", "POST"), RunState.QUEUED)
+
+    async def find(self, pipeline: str, *, key: str) -> Run | None:
+        found = await self._read("/runs", "run", key=key)
+        return _run(pipeline, found[0]["run"], RunState.RUNNING) if found else None
+
+    async def run(self, pipeline: str, run: str) -> Run:
+        return _run(pipeline, run, RunState((await self._read(f"/runs/{run}", "run"))["state"]))
+
+    async def recent(self, pipeline: str, *, limit: int = 20) -> Sequence[Run]:
+        del pipeline, limit
+        return ()
+
+    async def cancel(self, pipeline: str, run: str) -> None:
+        raise AssertionError(f"nobody cancels {run} of {pipeline} here")
+
+
+def _run(pipeline: str, run: str, state: RunState) -> Run:
+    return Run(run, pipeline, state, None, None)
+
+
+def _request(
+    method: str, url: str, body: object = None, *, repeatable: bool = True, params: Mapping[str, str] | None = None
+) -> Request:
     return Request(
-        method, url, {}, None if body is None else json.dumps(body).encode(), method == "GET", repeatable, (),
+        method, url, params or {}, None if body is None else json.dumps(body).encode(), method == "GET", repeatable, (),
         {"x-process": str(os.getpid()), "content-type": "application/json"},
     )  # fmt: skip
 
 
-def _expected(answer: object, system: str) -> Any:
+def _expected(answer: object, word: str, system: str) -> Any:
     """What is no object or list of ours is garbage, as it would be from a vendor."""
-    if isinstance(answer, list) or (isinstance(answer, dict) and "version" in answer):
+    if isinstance(answer, list) or (isinstance(answer, dict) and word in answer):
         return answer
     raise Unreadable(f"{system} answered with something else.", system=system)
 

@@ -13,7 +13,7 @@ import threading
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.models import Binding, Pointer, Propagation, Target
+from bot.domain.models import Binding, PipelineRef, Pointer, Propagation, Target, Training
 from bot.engine.durable import Engine
 from bot.engine.replicas import Heartbeat
 from bot.kit.http import HttpClients
@@ -26,8 +26,8 @@ from bot.usecases.execute import Executor
 from bot.usecases.setup import Policies, Setup
 from bot.usecases.systems import Systems
 from tests.exactly_once.boundaries import Boundaries, Doom
-from tests.exactly_once.far import FarRegistry, FarServing
-from tests.exactly_once.world import ALIAS, MODEL, SERVICE
+from tests.exactly_once.far import FarOrchestrator, FarRegistry, FarServing
+from tests.exactly_once.world import ALIAS, MODEL, PIPELINE, SERVICE
 from tests.usecases.world import PEOPLE, a_setup
 
 _EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
@@ -44,6 +44,8 @@ class Spec:
     repeatable: bool = True
     told: bool = False
     """Whether the serving side must be told; else it follows the alias."""
+    trains: bool = False
+    """Whether it is about a training; then `repeatable` speaks of the run's start."""
     doom: Doom | None = None
 
     @property
@@ -75,6 +77,7 @@ def setup_of(spec: Spec) -> Setup:
     binding = Binding(
         MODEL, "production", Pointer("registry", MODEL, ALIAS), (Target("serving", SERVICE),),
         Propagation.REDEPLOY if spec.told else Propagation.WATCH,
+        training=Training(PipelineRef("pipelines", PIPELINE)) if spec.trains else None,
     )  # fmt: skip
     patient = Policies(plan_ttl=timedelta(hours=5), confirm_within=timedelta(hours=2))
     return replace(a_setup(policies=patient), bindings=(binding,))
@@ -82,13 +85,16 @@ def setup_of(spec: Spec) -> Setup:
 
 def systems_of(spec: Spec, clock: Clock, http: HttpClients) -> Systems:
     """The world, by its adapters."""
-    registry = FarRegistry(http(spec.world, system="registry"), clock, repeatable=spec.repeatable)
-    serving = FarServing(http(spec.world, system="serving"), clock, repeatable=spec.repeatable)
-    guarantees = Guarantees(idempotent_write=spec.repeatable)
+    repeatable = spec.repeatable or spec.trains
+    registry = FarRegistry(http(spec.world, system="registry"), clock, repeatable=repeatable)
+    serving = FarServing(http(spec.world, system="serving"), clock, repeatable=repeatable)
+    pipelines = FarOrchestrator(http(spec.world, system="pipelines"), clock, repeatable=spec.repeatable)
+    guarantees = Guarantees(idempotent_write=repeatable, idempotent_start=spec.repeatable)
     return Systems(
         registries={"registry": registry}, servings={"serving": serving},
         deployers={"serving": serving} if spec.told else {},
-        guarantees={"registry": guarantees, "serving": replace(guarantees, identity=True)},
+        orchestrators={"pipelines": pipelines},
+        guarantees=dict.fromkeys(("registry", "serving", "pipelines"), guarantees),
     )  # fmt: skip
 
 

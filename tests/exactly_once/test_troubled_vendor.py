@@ -13,7 +13,7 @@ from bot.domain.timeline import Kind
 from bot.usecases.export import verify_chain
 from tests.exactly_once.office import Office
 from tests.exactly_once.trial import APPROVES, ASKS, REQUEST, TARGET
-from tests.exactly_once.world import Server, Trouble, World
+from tests.exactly_once.world import WRITES, Server, Trouble, World
 from tests.usecases.world import shown
 
 PAGE = "<html><head><title>Sign in</title></head></html>"
@@ -70,7 +70,7 @@ async def test_when_the_plan_is_made(server: Server, tmp_path: Path, call: str, 
 @pytest.mark.parametrize("counts", [False, True], ids=["repeatable", "not repeatable"])
 async def test_when_it_is_carried_out(server: Server, tmp_path: Path, call: str, trouble: str, counts: bool) -> None:
     for times in times_of(trouble):
-        with server.world(counts=counts, follows=False) as world:
+        with server.world(counted=WRITES if counts else (), follows=False) as world:
             async with Office(world, tmp_path / f"{times}.db", counts=counts, told=True) as office:
                 assert (await office.say(REQUEST, ASKS)).ok
                 assert (await office.say("approve OP-1", APPROVES)).ok

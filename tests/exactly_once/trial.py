@@ -22,7 +22,11 @@ from tests.exactly_once.world import MODEL, World
 
 TARGET = "2"
 REQUEST = f"rollback {MODEL} --to {TARGET}"
+RETRAIN = f"retrain {MODEL}"
 ASKS, APPROVES = "mika", "devi"
+"""Responsible and Accountable for deployments."""
+TRAINS, ANSWERS = "dana", "mika"
+"""Responsible and Accountable for trainings."""
 LOOK_EVERY = 0.01
 """Seconds between looks at the database, of those who wait for something to be true there."""
 WITHIN = 45.0
@@ -122,14 +126,18 @@ class Trial:
     async def _to_the_end(self, life: Life) -> None:
         """What people do: ask, and ask again when no answer came; approve; give up what stays in doubt."""
         if self.number is None:
-            title = await life.say(REQUEST, ASKS)
+            title = await life.say(*((RETRAIN, TRAINS) if self.spec.trains else (REQUEST, ASKS)))
             assert title.startswith("OP-"), title
             self.number = int(title.split()[0].removeprefix("OP-"))
         if not self.approved:
-            title = await life.say(f"approve OP-{self.number}", APPROVES)
-            assert "approved" in title or "already" in title, title
+            title = await life.say(f"approve OP-{self.number}", self.approver)
+            assert "is approved and starts" in title or "already" in title, title
             self.approved = True
         await self.finished(life)
+
+    @property
+    def approver(self) -> str:
+        return ANSWERS if self.spec.trains else APPROVES
 
     async def finished(self, life: Life) -> None:
         """Wait until the operation is at its end, and so is the engine's work on it. Raises Died."""
@@ -140,7 +148,7 @@ class Trial:
                 operation = await self.ledger.operation(self.number or 0)
                 if operation is not None and operation.state is OperationState.IN_DOUBT:
                     self.given_up = True
-                    await life.say(f"cancel OP-{self.number}", APPROVES)
+                    await life.say(f"cancel OP-{self.number}", self.approver)
                 await asyncio.sleep(LOOK_EVERY)
 
     async def _finished(self) -> bool:
@@ -173,23 +181,41 @@ class Trial:
         operations = await self.ledger.operations()
         assert [operation.number for operation in operations] == [self.number]
         operation = operations[0]
-        told = [write for write in self.world.effects if write.call == "serve"]
-        moved = [write for write in self.world.effects if write.call == "move"]
         if not self.spec.repeatable:
-            assert self.world.calls["move"] <= 1, "what may not be repeated was repeated"
+            once = "start" if self.spec.trains else "move"
+            assert self.world.calls[once] <= 1, "what may not be repeated was repeated"
         if self.given_up:
             assert not self.spec.repeatable, "what may be repeated is not left in doubt"
             assert operation.state is OperationState.FAILED
             assert "does not know" in operation.outcome
         else:
-            assert (operation.state, operation.outcome) == (
-                OperationState.SUCCEEDED, f"Serving confirmed: version {TARGET} answers.",
-            )  # fmt: skip
-            assert (self.world.alias, self.world.served) == (TARGET, TARGET)
-            assert [(write.before, write.after) for write in moved] == [("3", TARGET)]
-            assert [(write.before, write.after) for write in told] == ([("3", TARGET)] if self.spec.told else [])
+            assert operation.state is OperationState.SUCCEEDED, operation.outcome
+            effects = [(write.call, write.before, write.after) for write in self.world.effects]
+            assert effects == self._expected()
+            assert operation.outcome.startswith(self._said)
+            assert self.spec.trains or (self.world.alias, self.world.served) == (TARGET, TARGET)
         assert operation.incident is not None
         self._check_timeline(await self.ledger.timeline(operation.incident), joined=len(operation.joined_by))
+
+    def _expected(self) -> list[tuple[str, str, str]]:
+        """Every effect, in its order."""
+        if self.spec.trains:
+            return [("start", "0", "1"), ("move", "", "4")]
+        return [("move", "3", TARGET), *([("serve", "3", TARGET)] if self.spec.told else [])]
+
+    @property
+    def _said(self) -> str:
+        return "Version 4 is the challenger" if self.spec.trains else f"Serving confirmed: version {TARGET} answers."
+
+    @property
+    def _story(self) -> list[Kind]:
+        """What happens between the approval and the end."""
+        if self.given_up:
+            return [Kind.INTENDED, Kind.IN_DOUBT, Kind.FAILED]
+        if self.spec.trains:
+            return [Kind.INTENDED, Kind.CHANGED, Kind.VERIFIED, Kind.INTENDED, Kind.CHANGED, Kind.SUCCEEDED]
+        told = [Kind.INTENDED] if self.spec.told else []
+        return [Kind.INTENDED, Kind.CHANGED, *told, Kind.VERIFIED, Kind.SUCCEEDED]
 
     def _check_timeline(self, entries: Sequence[Entry], joined: int) -> None:
         chain = verify_chain(entries)
@@ -201,10 +227,7 @@ class Trial:
             story.reverse()
             story.remove(Kind.REQUESTED)
             story.reverse()
-        intents = [Kind.INTENDED] * (2 if self.spec.told else 1)
-        end = [Kind.IN_DOUBT, Kind.FAILED] if self.given_up else [Kind.VERIFIED, Kind.SUCCEEDED]
-        between = [Kind.INTENDED] if self.given_up else [Kind.INTENDED, Kind.CHANGED, *intents[1:]]
-        assert story == [Kind.REQUESTED, Kind.PLANNED, Kind.APPROVED, *between, *end], kinds
+        assert story == [Kind.REQUESTED, Kind.PLANNED, Kind.APPROVED, *self._story], kinds
         recovered = kinds.count(Kind.RECOVERED)
         assert bool(recovered) == bool(self.interrupted), f"{self.interrupted} interruptions, {recovered} told"
         assert recovered <= self.interrupted

@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 from collections import Counter, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from tests.servers.asgi import serving
 
-MODEL, ALIAS, SERVICE = "fraud-detector", "champion", "fraud"
+MODEL, ALIAS, SERVICE, PIPELINE = "fraud-detector", "champion", "fraud", "retrain_fraud"
 WRITES = ("move", "serve", "start")
 """Calls that change something; all others only ask."""
 
@@ -59,18 +59,19 @@ class Trouble:
 
 @dataclass
 class World:
-    """What is true outside. With `counts` every write is an effect of its own, also one that sets what is set."""
+    """What is true outside. Each `counted` write is an effect of its own, also one that sets what is set."""
 
-    counts: bool = False
+    counted: Collection[str] = ()
     follows: bool = True
     """Whether what serves follows the registry's alias."""
     lag: int = 2
     """Looks until what serves has followed."""
-    alias: str = "3"
+    aliases: dict[str, str] = field(default_factory=lambda: {ALIAS: "3"})
+    versions: list[str] = field(default_factory=lambda: ["3", "2", "1"])
     served: str = "3"
     writes: list[Write] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
-    """The keys of the runs that were started."""
+    """The keys of the runs that were started. After as many looks as `lag` a run has ended, and yielded a version."""
     calls: Counter[str] = field(default_factory=Counter)
     order: list[str] = field(default_factory=list)
     """Every call, in the order of their arrival."""
@@ -80,6 +81,11 @@ class World:
     killed: asyncio.Event = field(default_factory=asyncio.Event)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     url: str = ""
+
+    @property
+    def alias(self) -> str:
+        """The version that should serve."""
+        return self.aliases[ALIAS]
 
     @property
     def effects(self) -> list[Write]:
@@ -92,22 +98,31 @@ class World:
 
     # ------------------------------------------------------------ what calls do
 
-    def move(self, to: str, expected: str | None, pid: int) -> str:
-        if expected is not None and self.alias != expected:
-            return self._take("move", f"{MODEL}@{ALIAS}", self.alias, self.alias, pid)
-        before, self.alias = self.alias, to
-        return self._take("move", f"{MODEL}@{ALIAS}", before, to, pid)
+    def move(self, alias: str, to: str, pid: int) -> str:
+        before, self.aliases[alias] = self.aliases.get(alias, ""), to
+        return self._take("move", f"{MODEL}@{alias}", before, to, pid)
 
     def serve(self, version: str, pid: int) -> str:
         before, self.served = self.served, version
         return self._take("serve", SERVICE, before, version, pid)
 
     def start(self, key: str, pid: int) -> str:
-        """A run of a pipeline. Where writes count, the system doesn't know its keys again."""
+        """A run of a pipeline. Where starts are counted, the system doesn't know its keys again."""
         before = len(self.runs)
-        if self.counts or key not in self.runs:
+        if "start" in self.counted or key not in self.runs:
             self.runs.append(key)
-        return self._take("start", key, str(before), str(len(self.runs)), pid)
+        self._take("start", key, str(before), str(len(self.runs)), pid)
+        return key
+
+    def follow(self, run: str) -> str:
+        """How a run is: it goes on for some looks."""
+        assert run in self.runs
+        self.lag -= 1
+        if self.lag >= 0:
+            return "running"
+        if "4" not in self.versions:
+            self.versions.insert(0, "4")
+        return "succeeded"
 
     def observe(self) -> str:
         if self.follows and self.served != self.alias:
@@ -117,7 +132,7 @@ class World:
         return self.served
 
     def _take(self, call: str, what: str, before: str, after: str, pid: int) -> str:
-        self.writes.append(Write(call, what, before, after, self.counts or before != after, pid))
+        self.writes.append(Write(call, what, before, after, call in self.counted or before != after, pid))
         return after
 
 
@@ -129,11 +144,12 @@ class Server:
         self.address = ""
         self.app = Starlette(
             routes=[
-                Route("/{world}/alias", self._alias, methods=["GET", "PUT"]),
+                Route("/{world}/aliases/{alias}", self._alias, methods=["GET", "PUT"]),
                 Route("/{world}/versions", self._versions, methods=["GET"]),
                 Route("/{world}/versions/{version}", self._version, methods=["GET"]),
                 Route("/{world}/serving", self._serving, methods=["GET", "PUT"]),
                 Route("/{world}/runs", self._runs, methods=["GET", "POST"]),
+                Route("/{world}/runs/{run}", self._run, methods=["GET"]),
             ]
         )
 
@@ -152,15 +168,14 @@ class Server:
     # ------------------------------------------------------------ calls
 
     async def _alias(self, request: Request) -> Response:
+        alias = request.path_params["alias"]
         if request.method == "GET":
-            return await self._do(request, "resolve", lambda world, _: {"version": world.alias})
-        body = await request.json()
-        return await self._do(
-            request, "move", lambda world, pid: {"version": world.move(body["version"], body.get("expected"), pid)}
-        )
+            return await self._do(request, "resolve", lambda world, _: {"version": world.aliases.get(alias)})
+        to = (await request.json())["version"]
+        return await self._do(request, "move", lambda world, pid: {"version": world.move(alias, to, pid)})
 
     async def _versions(self, request: Request) -> Response:
-        return await self._do(request, "versions", lambda world, _: [{"version": v} for v in ("3", "2", "1")])
+        return await self._do(request, "versions", lambda world, _: [{"version": v} for v in world.versions])
 
     async def _version(self, request: Request) -> Response:
         version = request.path_params["version"]
@@ -175,9 +190,13 @@ class Server:
     async def _runs(self, request: Request) -> Response:
         if request.method == "GET":
             key = request.query_params["key"]
-            return await self._do(request, "find", lambda world, _: [run for run in world.runs if run == key])
-        body = await request.json()
-        return await self._do(request, "start", lambda world, pid: {"runs": world.start(body["key"], pid)})
+            return await self._do(request, "find", lambda world, _: [{"run": run} for run in world.runs if run == key])
+        key = (await request.json())["key"]
+        return await self._do(request, "start", lambda world, pid: {"run": world.start(key, pid)})
+
+    async def _run(self, request: Request) -> Response:
+        run = request.path_params["run"]
+        return await self._do(request, "run", lambda world, _: {"run": run, "state": world.follow(run)})
 
     async def _do(self, request: Request, call: str, effect) -> Response:
         """One call: perhaps the process that makes it ends; perhaps it goes wrong; else it is done."""
