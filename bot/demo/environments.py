@@ -47,11 +47,13 @@ BENTOML = Environment(
     ("bentoml.lock",),
     "bentoml_cli.cli, bentoml_cli.serve, _bentoml_impl.server.serving, _bentoml_impl.server.app, skops.io",
 )
-AIRFLOW = Environment("airflow", ".venvs/airflow", ("airflow.lock",), "airflow.cli.cli_parser")
+AIRFLOW = Environment("airflow", ".venvs/airflow", ("airflow.lock",))
+"""Not warm: once imported it makes a folder in the home of whoever installs it."""
 DAGSTER = Environment(
     "dagster", ".venvs/dagster", ("dagster.lock",), "dagster_webserver.cli, dagster_graphql.schema, dagster._cli.api"
 )
 ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML, AIRFLOW, DAGSTER)}
+_TARGETS = {"bot": "setup", "mlflow": "demo", "bentoml": "demo"}
 
 
 class EnvironmentMissing(Exception):
@@ -63,7 +65,7 @@ def python_of(environment: Environment) -> Path:
     if not _complete(environment):
         raise EnvironmentMissing(
             f"The environment {environment.folder} is not there or not up to date. Nothing was started. "
-            f"Run `make {'setup' if environment is BOT else 'demo'}` in {ROOT}; it installs it."
+            f"Run `make {_TARGETS.get(environment.name, 'orchestrators')}` in {ROOT}; it installs it."
         )
     return environment.python
 
