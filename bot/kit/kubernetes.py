@@ -54,12 +54,14 @@ class ClusterSettings(IntegrationSettings):
     token_file: str = Field(
         default="",
         title="File with the bearer token",
-        description="Read again before every request, because tokens of service accounts are renewed within hours.",
+        description="Absolute. Read again before every request: tokens of service accounts are renewed within hours.",
+        pattern=r"^(/\S.*)?$",
     )
     ca_file: str = Field(
         default="",
         title="File of certificate authorities",
-        description="PEM, of the cluster's own authority. Empty: those that the machine trusts.",
+        description="PEM, of the cluster's own authority; absolute. Empty: those that the machine trusts.",
+        pattern=r"^(/\S.*)?$",
     )
     namespace: str = Field(
         default="",

@@ -12,8 +12,9 @@ from tests.contracts.deployer import DeployerContract, Told
 from tests.contracts.serving import ServingContract
 from tests.contracts.splitter import SplitterContract
 from tests.integrations.kserve_world import APPS, Connect, World, uri
+from tests.servers.kube import ON_KUBE
 
-pytestmark = pytest.mark.xdist_group("kube")
+pytestmark = ON_KUBE
 
 
 @pytest.fixture(params=["Knative", "Standard"])

@@ -13,8 +13,9 @@ from starlette.routing import Route
 from bot.domain.models import Evidence
 from tests.integrations.kserve_world import Connect, World
 from tests.servers.asgi import serving
+from tests.servers.kube import ON_KUBE
 
-pytestmark = pytest.mark.xdist_group("kube")
+pytestmark = ON_KUBE
 
 
 @dataclass

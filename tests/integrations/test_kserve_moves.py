@@ -26,9 +26,10 @@ from bot.domain.models import Evidence, Observation
 from bot.ports.systems import Split
 from integrations.kserve.adapter import Kserve, KserveDeployer
 from tests.integrations.kserve_world import Connect, World, role, uri
+from tests.servers.kube import ON_KUBE
 from tests.servers.proxy import Held, Proxy
 
-pytestmark = pytest.mark.xdist_group("kube")
+pytestmark = ON_KUBE
 
 SENT = "PATCH"
 PAGE = "<html><title>Log in</title></html>"

@@ -8,8 +8,9 @@ from bot.domain.errors import BadInput, Conflict
 from integrations.kserve.adapter import KserveDeployer
 from integrations.kserve.wire import SOURCE
 from tests.integrations.kserve_world import KNATIVE, Connect, World
+from tests.servers.kube import ON_KUBE
 
-pytestmark = pytest.mark.xdist_group("kube")
+pytestmark = ON_KUBE
 
 VERSIONS = "12345"
 

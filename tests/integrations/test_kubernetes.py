@@ -11,8 +11,9 @@ from bot.kit.kubernetes import Kind, Kube, connect
 from integrations.kserve.cluster import DEPLOYMENTS, SERVICES
 from integrations.kserve.manifest import Settings
 from tests.integrations.kserve_world import World, uri
+from tests.servers.kube import ON_KUBE
 
-pytestmark = pytest.mark.xdist_group("kube")
+pytestmark = ON_KUBE
 
 
 @pytest.fixture

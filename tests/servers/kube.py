@@ -23,6 +23,8 @@ from tests.servers.asgi import serving
 TOOL = "KUBE_APISERVER_TOOL"
 APISERVERS = ("fake", "real") if os.environ.get(TOOL) else ("fake",)
 """What tests run against: without the tool the real cases don't exist, so that none is skipped."""
+ON_KUBE = [pytest.mark.xdist_group("kube")] if "real" in APISERVERS else []
+"""For `pytestmark`: one worker has the real one."""
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,8 @@ async def test_a_cluster_may_want_no_token() -> None:
         {"namespace": "Team A"},
         {"namespace": "-a"},
         {"token": ""},
+        {"token_file": "token"},
+        {"ca_file": "../ca.crt"},
     ],
 )
 def test_settings_that_can_not_be_right_are_refused(given: dict[str, object]) -> None:
