@@ -14,7 +14,7 @@ from bot.kit.parsing import link
 from bot.ports.clock import Clock
 from bot.ports.systems import Health, Orchestrator, Pipeline, PipelineSwitch, Run, RunState, Scalar
 from integrations.dagster.api import Api, no_run
-from integrations.dagster.graphql import SLUG, UNCHANGED, Graphql
+from integrations.dagster.graphql import SLUG, UNCHANGED, Graphql, unauthorized
 from integrations.dagster.health import said
 from integrations.dagster.manifest import MANIFEST, ONLY, REPOSITORY, PipelineSettings, Settings
 from integrations.dagster.places import Found, Places, config_of, parameters_of, planned
@@ -111,7 +111,9 @@ class Dagster(Orchestrator, PipelineSwitch, Health):
             except BotError as error:
                 if not done:
                     raise
-                raise unconfirmed(SLUG, f"{', '.join(done)} switched, and {one.name} is not: {error.what}") from error
+                raise unconfirmed(
+                    SLUG, f"{', '.join(done)} was switched, and {one.name} was not: {error.what}"
+                ) from error
             done.append(one.name)
         return await self._read_back(pipeline, paused=paused)
 
@@ -199,8 +201,11 @@ class Dagster(Orchestrator, PipelineSwitch, Health):
     async def cancel(self, pipeline: str, run: str) -> None:
         """Dagster refuses to stop what has ended, or is about to; neither is an error here."""
         ref = self._ref(pipeline)
-        if _over(await self._have(ref, run)):
+        found = await self._have(ref, run)
+        if _over(found):
             return
+        if not found.may_stop:
+            raise unauthorized("this server may not stop a run", UNCHANGED)
         why = await self._api.terminate(run)
         if why and not _over(await self._have(ref, run)):
             raise Refused(

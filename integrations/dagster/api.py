@@ -6,9 +6,8 @@ from typing import Any
 
 from bot.domain.errors import Conflict, NotFound, Refused, Unreadable
 from bot.kit.httperrors import unconfirmed
-from bot.kit.parsing import read_value
 from integrations.dagster import documents
-from integrations.dagster.graphql import SLUG, UNCHANGED, Graphql
+from integrations.dagster.graphql import SLUG, UNCHANGED, Graphql, read
 from integrations.dagster.wire import JobAnswer, Location, LocationsAnswer, Said
 from integrations.dagster.wire_runs import (
     About,
@@ -69,11 +68,11 @@ class Api:
     async def run(self, run: str) -> Run | None:
         """A run with its steps, if it is there."""
         data = await self._graphql.data(documents.RUN, {"run": run})
-        said = read_value(WhichAnswer, data, SLUG).run
+        said = read(WhichAnswer, data).run
         if said.typename == NO_RUN:
             return None
         self._graphql.must_be(said, "Run")
-        return read_value(RunAnswer, data, SLUG).run
+        return read(RunAnswer, data).run
 
     async def runs(self, job: str, tags: Mapping[str, str], limit: int) -> Sequence[Run]:
         """Runs of a job that have all these tags, newest first, without steps."""
@@ -81,7 +80,7 @@ class Api:
         wanted = {"filter": {"pipelineName": job, "tags": pairs}, "limit": max(1, min(limit, PAGE))}
         runs = (await self._graphql.ask(RunsAnswer, documents.RUNS, wanted)).runs
         self._graphql.must_be(runs, "Runs")
-        return runs.results
+        return [run for run in runs.results if run.job == job]  # an empty name is no filter to Dagster
 
     async def failures(self, run: str) -> Sequence[Event]:
         """The failures in a run's log, as far as it is looked through."""
@@ -94,7 +93,7 @@ class Api:
         if said.typename != "LaunchRunSuccess":
             raise self._not_launched(said)
         try:
-            return read_value(Run, said.run, SLUG)
+            return read(Run, said.run)
         except Unreadable as error:
             raise unconfirmed(SLUG, f"Dagster has started a run. {error.what}") from error
 
@@ -182,7 +181,7 @@ def no_run(run: str) -> NotFound:
 
 def _unknown_job(job: str, repository: str, location: Location) -> NotFound:
     there = location.loaded.repositories if location.loaded is not None else ()
-    jobs = [one.name for found in there if found.name == repository for one in found.pipelines]
+    jobs = [name for found in there if found.name == repository for name in found.jobs]
     near = difflib.get_close_matches(job[:200], jobs, 3, 0.6)
     known = ", ".join(found.name for found in there[:10])
     step = f"There is no repository {_shown(repository)} in it; there are: {known or 'none'}."

@@ -76,6 +76,7 @@ query Run($run: ID!) {
     __typename
     ... on Run {
       ...RunParts
+      hasTerminatePermission
       stepStats { stepKey status startTime endTime }
       executionPlan { steps { key inputs { dependsOn { key } } } }
     }

@@ -38,7 +38,7 @@ class Graphql:
 
     async def ask(self, kind: type[T], document: str, variables: Mapping[str, Any]) -> T:
         """A query's answer. Raises Unreachable, Unreadable."""
-        return read_value(kind, await self.data(document, variables), SLUG)
+        return read(kind, await self.data(document, variables))
 
     async def data(self, document: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
         """What a query is answered with. Raises Unreachable, Unreadable."""
@@ -107,7 +107,7 @@ class Graphql:
         if said.typename == wanted:
             return
         if said.typename == "UnauthorizedError":
-            raise self._unauthorized(said, "Nothing was read.")
+            raise unauthorized(self.excerpt(said.words), "Nothing was read.")
         raise Unreachable(
             f"Dagster could not answer ({said.typename}{self._because(said)}).",
             system=SLUG,
@@ -118,16 +118,8 @@ class Graphql:
     def failed(self, said: Said, call: str) -> Exception:
         """A mutation that Dagster began, failed at, and may have carried out in part; or was not allowed at all."""
         if said.typename == "UnauthorizedError":
-            return self._unauthorized(said, UNCHANGED)
+            return unauthorized(self.excerpt(said.words), UNCHANGED)
         return unconfirmed(SLUG, f"{call} was sent, and Dagster failed at it ({said.typename}{self._because(said)}).")
-
-    def _unauthorized(self, said: Said, not_done: str) -> Unauthorized:
-        return Unauthorized(
-            f"Dagster does not allow it{self._because(said)}.",
-            system=SLUG,
-            not_done=not_done,
-            next_step="A web server with --read-only allows nothing; in Dagster+ the token needs the role Launcher.",
-        )
 
     def _because(self, said: Told) -> str:
         words = self.excerpt(said.words)
@@ -136,6 +128,29 @@ class Graphql:
     def excerpt(self, text: str, limit: int = 300) -> str:
         """What Dagster says, as it may be shown: one line, without our secrets."""
         return excerpt(text, self._secrets, limit).rstrip(".")
+
+
+def unauthorized(why: str, not_done: str) -> Unauthorized:
+    """Dagster knows who asks, or doesn't care, and lets nobody do it."""
+    return Unauthorized(
+        f"Dagster does not allow it{f': {why}' if why else ''}.",
+        system=SLUG,
+        not_done=not_done,
+        next_step="A web server with --read-only allows nothing; in Dagster+ the token needs the role Launcher.",
+    )
+
+
+def read(kind: type[T], value: object) -> T:
+    """An answer, or a piece of one, of this kind. Raises Unreadable."""
+    try:
+        return read_value(kind, value, SLUG)
+    except Unreadable as error:
+        raise Unreadable(
+            error.what,
+            system=SLUG,
+            not_done="Nothing was read.",
+            next_step=f"Check the address in integrations.dagster of the configuration. {_RELEASE}",
+        ) from None
 
 
 def _not_understood(envelope: Envelope) -> bool:

@@ -12,7 +12,7 @@ def said(about: About, location: str, repository: str) -> str:
     _must_be_loaded(about.location, location)
     _must_start_runs(about)
     there = about.location.loaded.repositories if about.location.loaded is not None else ()
-    count = sum(len(one.pipelines) for one in there if one.name == repository)
+    count = sum(len(one.jobs) for one in there if one.name == repository)
     jobs = f"{count} job{'' if count == 1 else 's'}"
     idle = "; its daemon is down: schedules start nothing" if about.instance.ill("SCHEDULER") is not None else ""
     looking = "" if about.location.allows("launch_pipeline_execution") else "; it may be looked at only"

@@ -73,6 +73,11 @@ class Repository(Wire):
     name: str
     pipelines: tuple[Named, ...] = ()
 
+    @property
+    def jobs(self) -> tuple[str, ...]:
+        """Those that a person has defined: `__ASSET_JOB` is Dagster's own."""
+        return tuple(one.name for one in self.pipelines if not one.name.startswith("__"))
+
 
 class Loaded(Said):
     """`locationOrLoadError`."""

@@ -79,6 +79,7 @@ class Run(Wire):
     ended: Unix = Field(default=None, alias="endTime")
     config: Any = Field(default=None, alias="runConfig")
     origin: Origin | None = Field(default=None, alias="repositoryOrigin")
+    may_stop: bool = Field(default=True, alias="hasTerminatePermission")
     stats: tuple[StepStats, ...] = Field(default=(), alias="stepStats")
     plan: ExecutionPlan | None = Field(default=None, alias="executionPlan")
 

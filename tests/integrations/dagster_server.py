@@ -1,5 +1,6 @@
 """The bot's adapter at the real Dagster, a person there as well, and a way between them for what can go wrong there."""
 
+import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
@@ -9,8 +10,10 @@ import pytest
 
 from bot.kit.http import HttpClients, Limits
 from bot.ports.clock import SystemClock
+from bot.ports.systems import Run
 from integrations.dagster.adapter import KEY_TAG, Dagster, build
 from integrations.dagster.manifest import Settings
+from tests.contracts.orchestrator import LOOKS
 from tests.servers.dagster import LOCATION, REPOSITORY
 from tests.servers.dagster import Dagster as Server
 from tests.servers.proxy import Proxy, proxy
@@ -19,6 +22,10 @@ _COUNT = itertools.count(1)
 _MINE = "query Q($f: RunsFilter!) { runsOrError(filter: $f) { ... on Runs { results { runId status } } } }"
 _STOP = "mutation M($runs: [String!]!) { terminateRuns(runIds: $runs) { __typename } }"
 _START = "mutation M($s: ScheduleSelector!) { startSchedule(scheduleSelector: $s) { __typename } }"
+_SCHEDULES = """query Q($p: PipelineSelector!) {
+  pipelineOrError(params: $p) { ... on Pipeline { schedules { scheduleState { id } } } }
+}"""
+_STOP_SCHEDULE = "mutation M($id: String!) { stopRunningSchedule(id: $id) { __typename } }"
 _AGAIN = """mutation M($p: ReexecutionParams!) {
   launchRunReexecution(reexecutionParams: $p) { __typename ... on LaunchRunSuccess { run { runId } } }
 }"""
@@ -57,6 +64,14 @@ class Person:
         where = {"repositoryName": REPOSITORY, "repositoryLocationName": LOCATION, "scheduleName": name}
         await self.ask(_START, s=where)
 
+    async def stop_schedule(self, job: str) -> None:
+        """All schedules of a job."""
+        where = {"repositoryName": REPOSITORY, "repositoryLocationName": LOCATION, "pipelineName": job}
+        schedules = (await self.ask(_SCHEDULES, p=where))["pipelineOrError"]["schedules"]
+        assert isinstance(schedules, list)
+        for one in schedules:
+            await self.ask(_STOP_SCHEDULE, id=one["scheduleState"]["id"])
+
 
 @pytest.fixture
 async def person(dagster: Server) -> AsyncIterator[Person]:
@@ -73,6 +88,16 @@ async def start_key(person: Person) -> AsyncIterator[str]:
     going = [run["runId"] for run in mine if run["status"] not in _OVER]
     if going:
         await person.stop(*going)
+
+
+async def ended(at: Dagster, run: Run) -> Run:
+    """Once it has."""
+    for _ in range(LOOKS):
+        seen = await at.run(run.pipeline, run.id)
+        if seen.state.final:
+            return seen
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"it never ended: {seen}")
 
 
 Connect = Callable[..., Dagster]

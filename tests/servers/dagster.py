@@ -37,6 +37,20 @@ class Dagster:
         (gate / f".{run}").rename(gate / run)
 
 
+@dataclass(frozen=True, slots=True)
+class Queueing:
+    """One whose runs wait for a daemon that doesn't come."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOnly:
+    """One that only shows."""
+
+    url: str
+
+
 @pytest.fixture(scope="session")
 def dagster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
     """Its jobs are those of `training.py`; the schedule of `nightly` is off, that of `retrain` is on."""
@@ -61,11 +75,20 @@ async def dagster_server(folder: Path, *options: str) -> AsyncIterator[Dagster]:
         yield Dagster(f"http://127.0.0.1:{port}", folder)
 
 
-@asynccontextmanager
-async def looked_at_only(other: Dagster) -> AsyncIterator[Dagster]:
+@pytest.fixture
+async def queueing(tmp_path: Path) -> AsyncIterator[Queueing]:
+    """Another one, that queues its runs as most do."""
+    _laid_out(tmp_path)
+    (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    async with dagster_server(tmp_path) as server:
+        yield Queueing(server.url)
+
+
+@pytest.fixture
+async def read_only(dagster: Dagster) -> AsyncIterator[ReadOnly]:
     """A second web server of the same Dagster, with which nothing can be changed."""
-    async with dagster_server(other.folder, "--read-only") as server:
-        yield server
+    async with dagster_server(dagster.folder, "--read-only") as server:
+        yield ReadOnly(server.url)
 
 
 def _laid_out(folder: Path) -> Path:

@@ -112,6 +112,12 @@ def nested() -> None:
 
 
 @dg.job
+def deep() -> None:
+    """Takes something one level down."""
+    inner()
+
+
+@dg.job
 def odd() -> None:
     count()
 
@@ -152,13 +158,13 @@ def mapped() -> None:
     join(parts().map(part).collect())
 
 
-def _schedule(job: dg.JobDefinition, cron: str, *, on: bool, name: str | None = None) -> dg.ScheduleDefinition:
+def _schedule(job: dg.JobDefinition, cron: str, *, on: bool, **what: str) -> dg.ScheduleDefinition:
     status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
-    return dg.ScheduleDefinition(job=job, cron_schedule=cron, default_status=status, name=name)
+    return dg.ScheduleDefinition(job=job, cron_schedule=cron, default_status=status, **what)
 
 
 refresh = dg.define_asset_job("refresh", selection=[features])
-jobs = [retrain, nightly, bare, failing, two_places, nested, odd, preset, mapped, refresh]
+jobs = [retrain, nightly, bare, failing, two_places, nested, deep, odd, preset, mapped, refresh]
 definitions = dg.Definitions(
     assets=[features],
     jobs=jobs,
@@ -166,7 +172,7 @@ definitions = dg.Definitions(
         _schedule(retrain, "0 3 * * *", on=True),
         _schedule(nightly, "0 2 * * *", on=False),
         _schedule(odd, "0 4 * * *", on=True, name="odd_early"),
-        _schedule(odd, "0 5 * * 1", on=False, name="odd_late"),
+        _schedule(odd, "0 5 * * 1", on=False, name="odd_late", execution_timezone="Europe/Berlin"),
     ],
     executor=dg.in_process_executor,
 )
