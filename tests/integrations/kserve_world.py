@@ -5,6 +5,7 @@ revisions, traffic and conditions go; pods don't exist, a version that is `broke
 """
 
 import asyncio
+import contextlib
 import functools
 import json
 import re
@@ -17,6 +18,10 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from bot.kit.http import HttpClients, Limits
 from bot.kit.tls import trusting
@@ -25,6 +30,7 @@ from integrations.kserve.adapter import Kserve, build
 from integrations.kserve.manifest import Settings
 from integrations.kserve.wire import OWNER_LABEL, SOURCE
 from tests.integrations.deliveries import ROOT
+from tests.servers.asgi import serving
 from tests.servers.kube import ApiServer
 from tests.servers.proxy import Proxy, proxy
 
@@ -280,6 +286,31 @@ def _deployment(name: str, annotations: Mapping[str, str]) -> Object:
             "template": {"metadata": {"labels": labels, "annotations": dict(annotations)}, "spec": {"containers": [container]}},
         },
     }  # fmt: skip
+
+
+# ---------------------------------------------------------------- models
+
+
+@dataclass
+class Model:
+    """A model server that speaks the Open Inference Protocol, or something else."""
+
+    body: bytes = b'{"name":"fraud","versions":["3"],"platform":"sklearn","inputs":[],"outputs":[]}'
+    status: int = 200
+    url: str = ""
+    asked: list[Request] = field(default_factory=list)
+
+    async def metadata(self, request: Request) -> Response:
+        self.asked.append(request)
+        return Response(self.body, self.status, media_type="application/json")
+
+
+@contextlib.asynccontextmanager
+async def model_server() -> AsyncIterator[Model]:
+    """One that runs."""
+    made = Model()
+    async with serving(Starlette(routes=[Route("/{path:path}", made.metadata)])) as made.url:
+        yield made
 
 
 # ---------------------------------------------------------------- arranging

@@ -2,40 +2,19 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from bot.domain.models import Evidence
-from tests.integrations.kserve_world import Connect, World
-from tests.servers.asgi import serving
+from tests.integrations.kserve_world import Connect, Model, World, model_server
 from tests.servers.kube import ON_KUBE
 
 pytestmark = ON_KUBE
 
 
-@dataclass
-class Model:
-    """A model server that speaks the Open Inference Protocol, or something else."""
-
-    body: bytes = b'{"name":"fraud","versions":["3"],"platform":"sklearn","inputs":[],"outputs":[]}'
-    status: int = 200
-    url: str = ""
-    asked: list[Request] = field(default_factory=list)
-
-    async def metadata(self, request: Request) -> Response:
-        self.asked.append(request)
-        return Response(self.body, self.status, media_type="application/json")
-
-
 @pytest.fixture
 async def model() -> AsyncIterator[Model]:
-    made = Model()
-    async with serving(Starlette(routes=[Route("/{path:path}", made.metadata)])) as made.url:
+    async with model_server() as made:
         yield made
 
 
