@@ -4,13 +4,27 @@ import json
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
+from bot.domain.alert import Alert
 from bot.domain.errors import BotError, NotFound, Refused, Unreachable, Unreadable
 from bot.domain.operation import Call
 from bot.kit.http import HttpFactory
 from bot.kit.httperrors import unconfirmed
 from bot.kit.parsing import link
 from bot.ports.clock import Clock
-from bot.ports.systems import Health, Orchestrator, Pipeline, PipelineSwitch, Run, RunState, Scalar, Task, TaskState
+from bot.ports.systems import (
+    AlertSource,
+    Delivery,
+    Health,
+    Orchestrator,
+    Pipeline,
+    PipelineSwitch,
+    Run,
+    RunState,
+    Scalar,
+    Task,
+    TaskState,
+)
+from integrations.airflow import callbacks
 from integrations.airflow.api import Api, dag_path, pause_body, runs_path, shown, start_body
 from integrations.airflow.manifest import Settings
 from integrations.airflow.parameters import parameters
@@ -43,11 +57,12 @@ _TASKS = {
 """All others wait: none at all, scheduled, queued, up_for_retry, awaiting_input."""
 
 
-class Airflow(Orchestrator, PipelineSwitch, Health):
+class Airflow(Orchestrator, PipelineSwitch, AlertSource, Health):
     """One Airflow."""
 
     def __init__(self, settings: Settings, api: Api) -> None:
         self._api = api
+        self._secret = settings.webhook_secret
         self._ui = (settings.ui_url or settings.url).rstrip("/")
 
     # ------------------------------------------------------------ pipelines
@@ -156,6 +171,14 @@ class Airflow(Orchestrator, PipelineSwitch, Health):
             if _state(found).final or await self._api.fail(found, note):
                 return
         raise unconfirmed(SLUG, f"Airflow has answered {ATTEMPTS} times with an error when {shown(run)} was stopped.")
+
+    # ------------------------------------------------------------ deliveries
+
+    def verify(self, delivery: Delivery) -> bool:
+        return callbacks.verified(delivery, self._secret)
+
+    def alerts(self, delivery: Delivery) -> Sequence[Alert]:
+        return callbacks.alerts(delivery)
 
     # ------------------------------------------------------------ health
 

@@ -46,6 +46,14 @@ class Settings(IntegrationSettings):
         description="Sent with every request, for proxies that want headers of their own. Values are kept secret.",
     )
 
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        title="Secret of callbacks",
+        description="What the callback of the README signs with (`MLOPS_BOT_SECRET`). Empty: a callback needs the "
+        "program's own token.",
+        min_length=1,
+    )
+
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if bool(self.username) != (self.password is not None):
@@ -59,7 +67,9 @@ MANIFEST = Manifest(
     slug="airflow",
     name="Apache Airflow",
     homepage="https://airflow.apache.org/docs/apache-airflow/stable/stable-rest-api-ref.html",
-    capabilities=frozenset({Capability.ORCHESTRATOR, Capability.PIPELINE_SWITCH, Capability.HEALTH}),
+    capabilities=frozenset(
+        {Capability.ORCHESTRATOR, Capability.PIPELINE_SWITCH, Capability.ALERT_SOURCE, Capability.HEALTH}
+    ),
     settings=Settings,
     level=Level.GOLD,
     guarantees=Guarantees(idempotent_start=True, idempotent_write=True, instant=True),
@@ -67,6 +77,7 @@ MANIFEST = Manifest(
         "Airflow knows no cancelled state: a run that is stopped ends as failed, with a note that says so.",
         "Airflow calls a stopped run ended at once; its processes live on for some seconds, and may still write.",
         "Airflow has no stop for running runs only: one that ends well in that very instant is then called failed.",
+        "Airflow has no webhook: DAGs whose callbacks are not the bot's tell it nothing of their failures.",
         "Airflow lets the runs of a paused DAG wait for ever, so none is started.",
     ),
 )

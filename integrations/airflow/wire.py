@@ -1,11 +1,11 @@
 """Airflow's JSON, typed: one form for the API v2 of Airflow 3 (3.3.2) and the API v1 of Airflow 2 (2.11.0)."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from bot.kit.parsing import Moment, Text, Wire
+from bot.kit.parsing import Moment, Text, Texts, Wire
 
 Anything = Annotated[Mapping[str, Any], BeforeValidator(lambda value: {} if value is None else value)]
 
@@ -147,6 +147,19 @@ class Health(Wire):
 
     metadatabase: Status = Status()
     scheduler: Status = Status()
+
+
+class Callback(Wire):
+    """What the callback of the README sends when a run has ended. Ours, not Airflow's."""
+
+    dag_id: str = Field(min_length=1)
+    run_id: str
+    state: Literal["failed", "success"]
+    at: Moment
+    task_id: Text = ""
+    error: Text = ""
+    url: Text = ""
+    labels: Texts = Field(default={})
 
 
 class Fault(Wire):

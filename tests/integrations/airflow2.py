@@ -16,7 +16,7 @@ from bot.kit.http import HttpClients, Limits
 from tests.integrations.answering import answer
 from tests.integrations.deliveries import ROOT
 
-SPEC = json.loads((ROOT / "airflow" / "fixtures" / "airflow-2.11.0-v1.requests.json").read_bytes())
+SPEC = json.loads((ROOT / "airflow" / "fixtures" / "airflow-2.11.0-v1.schema.json").read_bytes())
 AT = "2026-11-25T06:49:{:02}.764850+00:00"
 PAUSED_AT_FIRST = ("nightly",)
 

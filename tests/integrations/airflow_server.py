@@ -50,7 +50,7 @@ class Admin:
 
 @pytest.fixture
 async def admin(airflow: Server) -> AsyncIterator[Admin]:
-    async with httpx.AsyncClient(base_url=airflow.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=airflow.url, trust_env=False, timeout=60) as http:
         who = {"username": "admin", "password": PASSWORDS["admin"]}
         token = (await http.post("/auth/token", json=who)).json()["access_token"]
         http.headers["authorization"] = f"Bearer {token}"
@@ -62,7 +62,7 @@ async def run_key(airflow: Server, admin: Admin) -> AsyncIterator[str]:
     """A name that no run has; runs whose names begin with it have ended afterwards."""
     made = f"op-{os.getpid()}-{next(_COUNT):04}"
     yield made
-    for dag in ("retrain", "nightly", "features"):
+    for dag in ("retrain", "nightly", "features", "alarmed"):
         for run in await admin.runs(dag, made):
             airflow.say(run, "ok")
             await admin.stop(dag, run)

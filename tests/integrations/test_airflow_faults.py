@@ -25,8 +25,8 @@ GIVEN = {"model": "fraud", "epochs": 2}
 
 @pytest.fixture
 async def impatient(before_airflow: Proxy) -> AsyncIterator[Airflow]:
-    """Waits two seconds for an answer, and would try three times."""
-    clients = HttpClients(limits=Limits(read=2.0, attempts=3))
+    """Waits three seconds for an answer, and would try three times."""
+    clients = HttpClients(limits=Limits(read=3.0, attempts=3))
     yield build(
         Settings.model_validate({"url": before_airflow.url, "username": BOT, "password": PASSWORDS[BOT]}),
         clients, SystemClock(),

@@ -50,7 +50,7 @@ class TestAirflowSwitch(PipelineSwitchContract):
 
 
 async def test_the_doctor_sees_release_and_dags(at_airflow: Airflow) -> None:
-    assert await at_airflow.probe() == "Airflow 3.3.2, 6 DAGs"
+    assert await at_airflow.probe() == "Airflow 3.3.2, 7 DAGs"
 
 
 async def test_a_dag_shows_its_schedule_and_where_it_is(at_airflow: Airflow, airflow: Server) -> None:

@@ -6,6 +6,7 @@ Started once for all tests of a process that ask for it. They are marked `@needs
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -21,10 +22,12 @@ from tests.servers import postgres
 from tests.servers.vendors import kept
 
 DAGS = Path(__file__).parent / "airflow_dags"
-PIPELINES = {"retrain", "nightly", "bare", "odd", "features", "fragile"}
+README = Path(__file__).parents[2] / "integrations" / "airflow" / "README.md"
+PIPELINES = {"alarmed", "retrain", "nightly", "bare", "odd", "features", "fragile"}
 START_WITHIN = 120.0
 BOT, VIEWER = "bot", "viewer"
 """Accounts: `bot` is an operator, as the integration's README wants it; `viewer` may look."""
+WEBHOOK_SECRET = "secret-of-the-callbacks"
 PASSWORDS = {"admin": "password-of-the-admin", BOT: "password-of-the-bot", VIEWER: "password-of-the-viewer"}
 
 
@@ -84,6 +87,9 @@ async def airflow_server(folder: Path, database: postgres.Postgres) -> AsyncIter
 
 def _lay_out(folder: Path) -> None:
     shutil.copytree(DAGS, folder / "dags", ignore=shutil.ignore_patterns("__pycache__"))
+    notifier = re.search(r'```python\n("""Tells the bot.*?)```', README.read_text(), re.DOTALL)
+    assert notifier, "the integration's README has no callback any more"
+    (folder / "dags" / "mlops_bot.py").write_text(notifier[1])
     (folder / "gate").mkdir()
     (folder / "passwords.json").write_text(json.dumps(PASSWORDS))
 
@@ -111,16 +117,20 @@ def _environment(folder: Path, url: str, database: str) -> dict[str, str]:
         "USAGE_DATA_COLLECTION__ENABLED": "False",
     }
     named = {f"AIRFLOW__{name}": value for name, value in settings.items()}
-    home = {"AIRFLOW_HOME": str(folder), "GATE_OF_THE_TESTS": str(folder / "gate")}
+    home = {"AIRFLOW_HOME": str(folder), "GATE_OF_THE_TESTS": str(folder / "gate"), "MLOPS_BOT_SECRET": WEBHOOK_SECRET}
     return environment("AIRFLOW", **named, **home)
 
 
 async def _until_ready(url: str) -> None:
-    """The scheduler lives and every pipeline of `airflow_dags/` is known."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http, asyncio.timeout(START_WITHIN):
+    """The scheduler lives, every pipeline is known, and a run has run: during its first one Airflow stops for seconds."""
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http, asyncio.timeout(START_WITHIN):
         token = (await http.post("/auth/token", json={"username": BOT, "password": PASSWORDS[BOT]})).json()
         http.headers["authorization"] = f"Bearer {token['access_token']}"
         while not await _ready(http):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        first = {"dag_run_id": "first", "logical_date": None}
+        (await http.post("/api/v2/dags/fragile/dagRuns", json=first)).raise_for_status()
+        while (await http.get("/api/v2/dags/fragile/dagRuns/first")).json()["state"] != "success":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 

@@ -1,14 +1,17 @@
 """Pipelines that wait for a word: `train` goes on when a file with the run's id lies in the folder GATE_OF_THE_TESTS.
 
 Read by Airflow's own Python. `ok` in the file is a good end; anything else is what the task complains about.
+`mlops_bot` is the code block of the integration's README.
 """
 
 import os
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow.sdk import DAG, Param, get_current_context, task
+from mlops_bot import tell_failure, tell_success
 
 GATE = Path(os.environ["GATE_OF_THE_TESTS"])
 PARAMS = {
@@ -72,3 +75,21 @@ pipeline(
 )
 with DAG("features", schedule=None, catchup=False):
     prepare() >> score.expand(feature=["amount", "country", "hour"])
+
+
+def at_the_test(tell: Callable[[object], None]) -> Callable[[object], None]:
+    """To whichever address the test has written down."""
+
+    def told(context: object) -> None:
+        os.environ["MLOPS_BOT_URL"] = (GATE / "bot").read_text()
+        tell(context)
+
+    return told
+
+
+with DAG(
+    "alarmed", schedule=None, catchup=False, max_active_runs=32, tags=["team:risk", "model:fraud-detector"],
+    default_args={"on_failure_callback": at_the_test(tell_failure)},
+    on_failure_callback=at_the_test(tell_failure), on_success_callback=at_the_test(tell_success),
+):  # fmt: skip
+    train()
