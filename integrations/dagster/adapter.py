@@ -79,15 +79,15 @@ class Dagster(Orchestrator, PipelineSwitch, Health):
         return self._pipeline(ref, answer)
 
     def _pipeline(self, ref: Ref, answer: JobAnswer) -> Pipeline:
-        schedules, (fault, found) = ref.chosen(answer.job), _found(ref, answer)
-        place = found.place
+        schedules, found = ref.chosen(answer.job), _place(ref, answer)
+        nothing = None if found.fault else ()
         return Pipeline(
             ref.name,
             paused=not any(one.runs for one in schedules) if schedules else None,
-            parameters=None if fault else () if place is None else place.parameters,
+            parameters=nothing if found.place is None else found.place.parameters,
             url=self._job_url(ref),
             schedule="; ".join(_cron(one) for one in schedules),
-            fault=fault,
+            fault=found.fault,
         )
 
     def plan_pause(self, pipeline: str, *, paused: bool) -> Call:
@@ -145,7 +145,8 @@ class Dagster(Orchestrator, PipelineSwitch, Health):
     async def start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Run:
         ref = self._ref(pipeline)
         answer = await self._api.job(ref.job, ref.location, ref.repository)
-        fault, found = _found(ref, answer)
+        found = _place(ref, answer)
+        fault = found.fault
         if not fault and parameters and found.place is None:
             fault = f"it takes no parameters, and was given {', '.join(parameters)[:200]}"
         if fault:
@@ -261,12 +262,11 @@ class Dagster(Orchestrator, PipelineSwitch, Health):
         return link(f"{self._ui}/locations/{'/jobs/'.join(parts)}")
 
 
-def _found(ref: Ref, answer: JobAnswer) -> tuple[str, Found]:
-    """Why the job can't be started, and where its parameters go."""
+def _place(ref: Ref, answer: JobAnswer) -> Found:
+    """Where the job's parameters go, or why it can't be started."""
     if answer.location is not None and answer.location.fault:
-        return f"its code location {ref.location} is not loaded: {answer.location.fault}", Found()
-    found = Places(answer.config).find(ref.parameters_at)
-    return found.fault, found
+        return Found(fault=f"its code location {ref.location} is not loaded: {answer.location.fault}")
+    return Places(answer.config).find(ref.parameters_at)
 
 
 def _execution(ref: Ref, config: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -278,15 +278,14 @@ def _execution(ref: Ref, config: Mapping[str, Any], key: str) -> Mapping[str, An
 
 def _switchable(ref: Ref, answer: JobAnswer) -> Sequence[Schedule]:
     """The schedules, all of those that are named. Raises Refused when there are none."""
-    fault, _ = _found(ref, answer)
     found = ref.chosen(answer.job)
     missing = set(ref.schedules) - {one.name for one in found}
-    if answer.job.typename == "Pipeline" and found and not missing:
-        return found
-    if answer.job.typename != "Pipeline":
-        why = fault
+    if answer.location is not None and answer.location.fault:
+        why = _place(ref, answer).fault
     elif missing:
         why = f"it has no schedule {', '.join(sorted(missing))[:200]}"
+    elif found:
+        return found
     else:
         why = "it has no schedule that could be switched"
     raise Refused(

@@ -112,6 +112,14 @@ async def test_who_the_bot_is(settings: Mapping[str, object], header: str, value
     assert system.asked[0].headers.get(header) == value
 
 
+async def test_a_server_below_a_path_is_asked_there() -> None:
+    system = Answering({"/ml/dagster/graphql": (200, answer("dagster", "runs"))})
+    at = adapter(system, url="http://dagster.example:3000/ml/dagster/")
+    (run, *_) = await at.recent("retrain")
+    assert run.url == f"http://dagster.example:3000/ml/dagster/runs/{run.id}"
+    assert at.plan_start("retrain", {}, key="k").url == "http://dagster.example:3000/ml/dagster/graphql"
+
+
 async def test_what_dagster_repeats_of_a_secret_is_not_shown() -> None:
     echo = {"data": None, "errors": [{"message": "no such token: correct-horse", "path": ["x"]}]}
     at = adapter(Answering({"/graphql": (500, echo)}), token="correct-horse")

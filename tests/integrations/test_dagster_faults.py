@@ -163,6 +163,7 @@ async def test_a_start_whose_answer_is_lost_has_had_its_effect_and_is_found(
     at, clients = impatient(before_dagster.url)
     with pytest.raises(Indeterminate, match="it took too long"):
         await at.start("retrain", GIVEN, key=start_key)
+    await held.arrived.wait()
     held.release()
     (run,) = await person.runs(start_key)
     found = await at.find("retrain", key=start_key)
