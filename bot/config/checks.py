@@ -267,6 +267,8 @@ def _connected(raw: Raw, spot: Path, given: Environment, unset: Collection[str])
     if given.registry is not None:
         named.append((("registry", "integration"), given.registry.integration))
     named += [(("serving", place, "integration"), target.integration) for place, target in enumerate(given.serving)]
+    if given.training is not None:
+        named.append((("training", "integration"), given.training.integration))
     for path, slug in named:
         if slug in unset:
             what = (

@@ -296,6 +296,17 @@ class Switch:
 Aim = VersionMove | TrainingRun | TrafficMove | Switch
 
 
+def look_at(aim: Aim) -> str:
+    """The address at which a person sees whether it was done; nothing when the system has none."""
+    match aim:
+        case VersionMove():
+            return aim.target.url
+        case TrainingRun() | Switch():
+            return aim.url
+        case TrafficMove():
+            return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done, exactly. Its digest is what is approved; it expires."""

@@ -508,3 +508,15 @@ def test_a_plan_of_cards_becomes_a_list_where_cards_are_not_known() -> None:
         assert line in shown
     assert plainer(older) is None
     assert plainer(MESSAGES["card_open"]()) is None
+
+
+def test_what_is_in_doubt_says_where_to_look() -> None:
+    move = IN_DOUBT.plan.move
+    seen = replace(move, target=replace(move.target, url="https://mlflow.example/#/models/fraud-detector"))
+    operation = replace(IN_DOUBT, plan=replace(IN_DOUBT.plan, aim=seen))
+    shown = str(operations.operation(an_operation_view(operation)).blocks)
+    assert "Look here" in shown
+    assert "https://mlflow.example/#/models/fraud-detector" in shown
+    strange = replace(seen, target=replace(seen.target, url="javascript:alert(1)"))
+    operation = replace(IN_DOUBT, plan=replace(IN_DOUBT.plan, aim=strange))
+    assert "javascript" not in str(operations.operation(an_operation_view(operation)).blocks)

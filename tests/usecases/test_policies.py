@@ -9,7 +9,7 @@ from bot.domain.timeline import Kind
 from bot.usecases.setup import FreezeWindow, Mode, Policies, Policy
 from tests.fakes.systems import Killed, down
 from tests.usecases.plant import HOUR, Plant
-from tests.usecases.world import FRAUD, an_alert
+from tests.usecases.world import FRAUD, MIKA, an_alert, shown
 
 S = OperationState
 AUTO = Policy(
@@ -156,3 +156,13 @@ async def test_a_second_alert_of_the_incident_asks_for_nothing_more(plant: Plant
     await plant.fire()
     await plant.fire("ModelErrorRateWorse")
     assert len(plant.engine.started()) == 1
+
+
+async def test_a_recovery_by_itself_is_evidence_of_maturity(plant: Plant) -> None:
+    await with_(plant, AUTO)
+    await plant.fire()
+    await plant.policies()
+    plant.ends_when_watched()
+    await plant.carry_out()
+    reply = await plant.say("digest maturity", MIKA)
+    assert "OP-1 recovered it by itself on 2026-11-23" in shown(reply)

@@ -308,7 +308,7 @@ def _after_rollback(view: IncidentView) -> bool:
 
 
 def _going_on(operations: Sequence[Operation]) -> bool:
-    return any(o.state.holds_the_model and o.kind is not OperationKind.RETRAIN for o in operations)
+    return any(o.state.holds_the_model and o.kind.lane == OperationKind.ROLLBACK.lane for o in operations)
 
 
 def page(view: IncidentView, why: str, card_link: str) -> Message:

@@ -11,6 +11,7 @@ from bot.domain.operation import (
     TrainingRun,
     VersionMove,
     course,
+    look_at,
 )
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import Block, Message
@@ -103,6 +104,8 @@ def _state(view: OperationView) -> list[Element]:
         line += [text("\nExpires "), moment(op.plan.expires_at, "{time}")]
     elif op.outcome:
         line.append(text(f"\n{op.outcome}", limit=600))
+    if op.state is OperationState.IN_DOUBT and (url := look_at(op.plan.aim)).startswith(("http://", "https://")):
+        line += [text("\n"), link("Look here", url)]
     line += [text("\nAsked by "), text(view.requester.name, limit=80)]
     if op.reason:
         line.append(text(f": {op.reason}", limit=400))

@@ -179,8 +179,18 @@ def _recovered(rows: Rows) -> Judgement:
     if passed is not None:
         text = f"drill INC-{passed.incident}: {passed.ref} succeeded on {passed.requested_at:%Y-%m-%d}"
         return Judgement(Criterion.RECOVERED, Finding.PROVED, text)
+    healed = next((o for o in rows.operations if _by_itself(o)), None)
+    if healed is not None:
+        text = f"{healed.ref} recovered it by itself on {healed.requested_at:%Y-%m-%d}: {healed.outcome[:120]}"
+        return Judgement(Criterion.RECOVERED, Finding.PROVED, text)
     text = f"neither an automatic recovery nor a passed drill is recorded in {WINDOW.days} days; a drill would prove it"
     return Judgement(Criterion.RECOVERED, Finding.UNKNOWN, text)
+
+
+def _by_itself(operation: Operation) -> bool:
+    """Carried out by a policy, and seen to have helped."""
+    decided = (operation.decided_by or "").startswith("policy:")
+    return decided and operation.state is OperationState.SUCCEEDED and operation.watch is not None
 
 
 def _ready(evidence: Evidence) -> Judgement:
