@@ -47,8 +47,9 @@ class Told(Wire):
 
     @property
     def words(self) -> str:
-        """One line; the deepest cause is what a person looks for."""
-        told = next((cause.message for cause in reversed(self.causes) if cause.message.strip()), self.message)
+        """One line; the deepest cause is what a person looks for, unless it is one of the wire between its processes."""
+        causes = [cause.message for cause in self.causes if cause.message.strip()]
+        told = causes[-1] if causes and not causes[-1].startswith("grpc.") else self.message
         return _MODULE.sub(r"\1: ", " ".join(told.split()))[:300].rstrip(".")
 
 

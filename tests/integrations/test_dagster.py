@@ -290,6 +290,11 @@ async def test_a_job_in_a_repository_with_a_name_has_another_address() -> None:
         ("a.b.DagsterError: it\nbroke.", [], "DagsterError: it broke"),
         ("outer", [{"message": "middle"}, {"message": "x.ValueError: inner\n"}], "ValueError: inner"),
         ("outer", [{"message": " "}], "outer"),
+        (
+            "d.UnreachableError: no code server.\n",
+            [{"message": "grpc._channel._InactiveRpcError: <…>"}],
+            "UnreachableError: no code server",
+        ),
         ("www.example.com: no", [], "com: no"),
         ("x" * 1_000, [], "x" * 300),
     ],
