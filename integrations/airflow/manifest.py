@@ -49,7 +49,7 @@ class Settings(IntegrationSettings):
     webhook_secret: SecretStr | None = Field(
         default=None,
         title="Secret of callbacks",
-        description="What the callback of the README signs with (`MLOPS_BOT_SECRET`). Empty: a callback needs the "
+        description="What the callback of the README signs with (`TELL_BOT_SECRET`). Empty: a callback needs the "
         "program's own token.",
         min_length=1,
     )

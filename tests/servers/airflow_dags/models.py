@@ -81,7 +81,7 @@ def at_the_test(tell: Callable[[object], None]) -> Callable[[object], None]:
     """To whichever address the test has written down."""
 
     def told(context: object) -> None:
-        os.environ["MLOPS_BOT_URL"] = (GATE / "bot").read_text()
+        os.environ["TELL_BOT_URL"] = (GATE / "bot").read_text()
         tell(context)
 
     return told
