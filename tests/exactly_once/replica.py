@@ -80,7 +80,7 @@ def setup_of(spec: Spec) -> Setup:
         training=Training(PipelineRef("pipelines", PIPELINE)) if spec.trains else None,
     )  # fmt: skip
     patient = Policies(plan_ttl=timedelta(hours=5), confirm_within=timedelta(hours=2))
-    return replace(a_setup(policies=patient), bindings=(binding,))
+    return replace(a_setup(policies=patient, delegates=("dana",)), bindings=(binding,))
 
 
 def systems_of(spec: Spec, clock: Clock, http: HttpClients) -> Systems:
