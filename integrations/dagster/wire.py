@@ -47,7 +47,7 @@ class Told(Wire):
 
     @property
     def words(self) -> str:
-        """One line; the deepest cause is what a person looks for, unless it is one of the wire between its processes."""
+        """One line; the deepest cause is what a person looks for, unless it is of the wire between its processes."""
         causes = [cause.message for cause in self.causes if cause.message.strip()]
         told = causes[-1] if causes and not causes[-1].startswith("grpc.") else self.message
         return _MODULE.sub(r"\1: ", " ".join(told.split()))[:300].rstrip(".")
