@@ -13,8 +13,8 @@ from bot.config.settings import Better, Environment, FillingSettings, ScheduleSe
 from bot.config.yaml_lines import Path
 from bot.domain.alert import LabelMapping
 from bot.domain.models import Binding, PipelineRef, Pointer, Propagation, Target, Training
-from bot.domain.operation import OperationKind
 from bot.domain.people import Directory, Person
+from bot.domain.plan import OperationKind
 from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS

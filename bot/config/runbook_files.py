@@ -13,7 +13,7 @@ from bot.config.fields import Pattern, PhaseName, RoleName, listed, near
 from bot.config.problems import Problem, Unfit
 from bot.config.yaml_lines import Path as Where
 from bot.config.yaml_lines import Tree, decode, parse
-from bot.domain.operation import OperationKind
+from bot.domain.plan import OperationKind
 from bot.domain.runbook import Runbook, Step, When
 from bot.usecases.grammar import ALIASES, NOT_BUILT, USAGE
 

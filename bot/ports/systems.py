@@ -12,7 +12,7 @@ from typing import Protocol
 
 from bot.domain.alert import Alert
 from bot.domain.models import Change, ModelVersion, Observation
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bot.domain.incident import Incident
-from bot.domain.operation import Operation, OperationKind, OperationState
+from bot.domain.operation import Operation, OperationState
 from bot.domain.people import Person
+from bot.domain.plan import OperationKind
 from bot.domain.routing import Right, may
 from bot.domain.severity import Severity
 from bot.ports.clock import Clock

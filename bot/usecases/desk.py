@@ -10,8 +10,9 @@ from datetime import datetime
 
 from bot.domain.errors import BotError, IntegrationError
 from bot.domain.incident import Incident
-from bot.domain.operation import Operation, OperationKind
+from bot.domain.operation import Operation
 from bot.domain.people import Person
+from bot.domain.plan import OperationKind
 from bot.domain.severity import Severity
 from bot.domain.timeline import Draft, Kind
 from bot.ports.clock import Clock

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from bot.domain.operation import Operation, OperationState, Switch, TrafficMove, TrainingRun, VersionMove, move
+from bot.domain.operation import Operation, OperationState, move
+from bot.domain.plan import Switch, TrafficMove, TrainingRun, VersionMove
 from bot.domain.routing import Right, may
 from bot.domain.timeline import Kind
 from bot.ports.clock import Clock

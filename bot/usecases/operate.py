@@ -2,7 +2,8 @@
 
 from bot.domain.errors import BadInput
 from bot.domain.incident import Incident
-from bot.domain.operation import Operation, OperationKind, Plan, TrainingRun, VersionMove
+from bot.domain.operation import Operation
+from bot.domain.plan import OperationKind, Plan, TrainingRun, VersionMove
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Phase, PhaseChoice, Right, Route, may
 from bot.domain.timeline import Actor, Draft, Kind

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 from bot.domain.errors import BotError
 from bot.domain.incident import Incident
-from bot.domain.operation import CheckResult, Operation, OperationState, move
+from bot.domain.operation import Operation, OperationState, move
 from bot.domain.people import Person
+from bot.domain.plan import CheckResult
 from bot.domain.post import Lane
 from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.clock import Clock

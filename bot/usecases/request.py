@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from bot.domain.errors import NotFound
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Binding
-from bot.domain.operation import Check, CheckResult, Operation, OperationKind, OperationState, Plan, move, progress
+from bot.domain.operation import Operation, OperationState, move, progress
 from bot.domain.people import Person
+from bot.domain.plan import Check, CheckResult, OperationKind, Plan
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Permission, Right, Route, may
 from bot.domain.severity import Severity

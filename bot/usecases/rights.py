@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.domain.operation import OperationKind, OperationState
+from bot.domain.operation import OperationState
+from bot.domain.plan import OperationKind
 from bot.domain.routing import Permission, Right, may
 from bot.usecases.operate import route_of
 from bot.usecases.reply import Paragraph, Reply, Table

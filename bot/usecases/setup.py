@@ -7,8 +7,8 @@ from enum import StrEnum
 
 from bot.domain.alert import Alert, LabelMapping
 from bot.domain.models import Binding
-from bot.domain.operation import OperationKind
 from bot.domain.people import Directory, Person
+from bot.domain.plan import OperationKind
 from bot.domain.routing import PhaseChoice, RaciTable, Role, Roster, Route, Rule, choose_phase, route
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS, Severity

@@ -2,8 +2,9 @@
 
 from bot.domain.errors import BadInput
 from bot.domain.incident import Incident
-from bot.domain.operation import Operation, OperationKind, Switch, TrafficMove, VersionMove
+from bot.domain.operation import Operation
 from bot.domain.people import Person
+from bot.domain.plan import OperationKind, Switch, TrafficMove, VersionMove
 from bot.usecases.request import Wish
 
 

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from bot.domain.alert import Alert
 from bot.domain.errors import BotError, NotFound, Refused, Unreachable, Unreadable
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.kit.http import HttpFactory
 from bot.kit.httperrors import unconfirmed
 from bot.kit.parsing import link

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bot.domain.errors import BotError, Refused, Unreadable
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.kit.http import HttpFactory
 from bot.kit.httperrors import unconfirmed
 from bot.kit.parsing import link

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from bot.domain.errors import BadInput, Conflict
 from bot.domain.models import Evidence, Observation
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.kit.http import HttpFactory
 from bot.kit.kubernetes import connect
 from bot.ports.clock import Clock

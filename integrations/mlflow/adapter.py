@@ -10,7 +10,7 @@ from urllib.parse import quote
 from bot.domain.alert import Alert
 from bot.domain.errors import BotError, Conflict, Forged, Indeterminate
 from bot.domain.models import Change, Evidence, ModelVersion, Observation, Signature, VersionStatus
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.kit.http import HttpFactory
 from bot.kit.parsing import link, read
 from bot.kit.signatures import fresh, hmac_sha256, same

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.errors import Conflict, Indeterminate, Unreadable
 from bot.domain.models import Column, Evidence, ModelVersion, Observation, Signature, VersionStatus
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.kit.http import Http, Request
 from bot.ports.clock import Clock
 from bot.ports.systems import Deployer, Orchestrator, Pipeline, Registry, Run, RunState, Scalar, Serving

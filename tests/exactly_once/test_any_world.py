@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.domain.errors import Indeterminate
 from bot.domain.models import Observation
-from bot.domain.operation import Operation, OperationKind, OperationState, legal
+from bot.domain.operation import Operation, OperationState, legal
+from bot.domain.plan import OperationKind
 from bot.domain.timeline import Kind
 from bot.ports.manifest import Guarantees
 from bot.usecases.export import verify_chain

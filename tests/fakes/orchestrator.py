@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.domain.errors import NotFound, Refused
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.ports.clock import Clock
 from bot.ports.systems import (
     Orchestrator,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.errors import BadInput, Conflict, Refused, Unreachable
 from bot.domain.models import Evidence, Observation
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.ports.clock import Clock
 from bot.ports.systems import Deployer, Serving, Split, TrafficSplitter
 from tests.fakes.systems import Faults

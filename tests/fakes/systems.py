@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.domain.errors import Conflict, Indeterminate, NotFound, Refused, Unreachable
 from bot.domain.models import Change, Column, Evidence, ModelVersion, Observation, Signature, VersionStatus
-from bot.domain.operation import Call
+from bot.domain.plan import Call
 from bot.ports.clock import Clock
 from bot.ports.systems import ChangeFeed, Deployer, Registry, Serving
 

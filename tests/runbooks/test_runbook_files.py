@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.config.runbook_files import SIZE_LIMIT, STEPS, USES, load_directory, load_file, merge, read
-from bot.domain.operation import OperationKind
+from bot.domain.plan import OperationKind
 from bot.domain.routing import Phase
 from bot.domain.runbook import Runbook, Step
 

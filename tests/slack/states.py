@@ -8,25 +8,19 @@ from typing import Any
 from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift, Reading
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Change, Evidence, Observation, PipelineRef, Target
-from bot.domain.operation import (
+from bot.domain.operation import Operation, OperationState, RunProgress, Stage, TaskProgress, TaskStatus, Watch
+from bot.domain.plan import (
     Aim,
     Call,
     Check,
     CheckResult,
     Live,
-    Operation,
     OperationKind,
-    OperationState,
     Plan,
-    RunProgress,
-    Stage,
     Switch,
-    TaskProgress,
-    TaskStatus,
     TrafficMove,
     TrainingRun,
     VersionMove,
-    Watch,
 )
 from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from bot.domain.alert import Alert, AlertStatus, Reading
 from bot.domain.incident import Status
 from bot.domain.models import Change, PipelineRef
-from bot.domain.operation import Call, Check, CheckResult, OperationState, RunProgress, TaskProgress, TaskStatus
+from bot.domain.operation import OperationState, RunProgress, TaskProgress, TaskStatus
 from bot.domain.people import Person
+from bot.domain.plan import Call, Check, CheckResult
 from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity
 from bot.slack.blocks import card as cards

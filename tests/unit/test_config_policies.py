@@ -7,7 +7,7 @@ import pytest
 from bot.app import settings_classes
 from bot.config.loader import load
 from bot.config.problems import ConfigFaults
-from bot.domain.operation import OperationKind
+from bot.domain.plan import OperationKind
 from bot.usecases.setup import Mode
 
 PEOPLE = """

@@ -6,18 +6,8 @@ from dataclasses import fields, replace
 import pytest
 
 from bot.domain.errors import IllegalTransition
-from bot.domain.operation import (
-    Call,
-    Check,
-    CheckResult,
-    Live,
-    OperationKind,
-    OperationState,
-    Plan,
-    legal,
-    move,
-    progress,
-)
+from bot.domain.operation import OperationState, legal, move, progress
+from bot.domain.plan import Call, Check, CheckResult, Live, OperationKind, Plan
 from tests.unit.worlds import SIGNATURE, T0, a_plan, an_operation, minutes, version
 
 S = OperationState

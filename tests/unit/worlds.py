@@ -8,18 +8,9 @@ from hypothesis import strategies as st
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Column, Evidence, ModelVersion, Observation, Signature, VersionStatus, compare_signatures
-from bot.domain.operation import (
-    Call,
-    Check,
-    CheckResult,
-    Live,
-    Operation,
-    OperationKind,
-    OperationState,
-    Plan,
-    VersionMove,
-)
+from bot.domain.operation import Operation, OperationState
 from bot.domain.people import Person
+from bot.domain.plan import Call, Check, CheckResult, Live, OperationKind, Plan, VersionMove
 from bot.domain.routing import Assignment, Letter, Phase, Role, Route
 from bot.domain.severity import Severity
 from bot.domain.timeline import Actor, ActorKind

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.operation import OperationKind, OperationState, Stage
+from bot.domain.operation import OperationState, Stage
+from bot.domain.plan import OperationKind
 from bot.domain.timeline import Kind
 from bot.usecases.reply import Tone
 from tests.fakes.systems import Killed, down, unconfirmed

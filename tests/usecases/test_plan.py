@@ -7,7 +7,8 @@ import pytest
 
 from bot.domain.errors import Unauthorized
 from bot.domain.models import Column, Propagation, Signature, Verdict, VersionStatus
-from bot.domain.operation import CheckResult, OperationState
+from bot.domain.operation import OperationState
+from bot.domain.plan import CheckResult
 from bot.domain.timeline import Kind
 from bot.ports.manifest import Guarantees
 from bot.usecases.reply import Tone

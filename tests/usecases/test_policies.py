@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.operation import OperationKind, OperationState
+from bot.domain.operation import OperationState
+from bot.domain.plan import OperationKind
 from bot.domain.timeline import Kind
 from bot.usecases.setup import FreezeWindow, Mode, Policies, Policy
 from tests.fakes.systems import Killed, down

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from bot.domain.operation import Operation, OperationState, Plan, Stage
+from bot.domain.operation import Operation, OperationState, Stage
 from bot.domain.people import Person
+from bot.domain.plan import Plan
 from bot.domain.routing import Letter, Phase, PhaseChoice, Right, Role, may
 from bot.domain.timeline import Kind, stamp
 from bot.ports.store import Transaction

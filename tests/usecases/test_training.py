@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.domain.models import Verdict
-from bot.domain.operation import OperationKind, OperationState, Stage, TaskStatus
+from bot.domain.operation import OperationState, Stage, TaskStatus
+from bot.domain.plan import OperationKind
 from bot.domain.routing import Phase
 from bot.domain.timeline import Kind, stamp
 from bot.ports.systems import RunState

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.models import Verdict
-from bot.domain.operation import OperationKind, OperationState
+from bot.domain.operation import OperationState
+from bot.domain.plan import OperationKind
 from bot.domain.timeline import Kind
 from bot.usecases.setup import Mode, Policies, Policy
 from bot.usecases.stories.watching import WATCH_EVERY

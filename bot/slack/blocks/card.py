@@ -7,7 +7,8 @@ from bot.domain.alert import Alert, AlertStatus, Direction, Reading
 from bot.domain.incident import Incident, Status
 from bot.domain.metrics import spoken
 from bot.domain.models import Change
-from bot.domain.operation import Operation, OperationKind, OperationState, VersionMove
+from bot.domain.operation import Operation, OperationState
+from bot.domain.plan import OperationKind, VersionMove
 from bot.domain.severity import Severity
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import INCIDENT_EVENT, Block, Message, Metadata

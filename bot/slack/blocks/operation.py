@@ -3,16 +3,8 @@
 from collections.abc import Mapping
 
 from bot.domain.models import ModelVersion, Propagation
-from bot.domain.operation import (
-    CheckResult,
-    Operation,
-    OperationState,
-    TaskProgress,
-    TrainingRun,
-    VersionMove,
-    course,
-    look_at,
-)
+from bot.domain.operation import Operation, OperationState, TaskProgress, course
+from bot.domain.plan import CheckResult, TrainingRun, VersionMove, look_at
 from bot.slack.blocks import elements as buttons
 from bot.slack.blocks.message import Block, Message
 from bot.slack.blocks.text import (

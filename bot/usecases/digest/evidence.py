@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.errors import BotError, NotFound
 from bot.domain.models import Binding, Change, ModelVersion, Pointer
-from bot.domain.operation import OperationKind, Plan
+from bot.domain.plan import OperationKind, Plan
 from bot.ports.clock import Clock
 from bot.ports.store import Store
 from bot.usecases.plans.version import plan_version

@@ -11,7 +11,8 @@ from bot.domain.incident import Incident, Status
 from bot.domain.maturity import Criterion, Finding, Judgement
 from bot.domain.metrics import response, spoken
 from bot.domain.models import Binding, Change, LiveSpan
-from bot.domain.operation import CheckResult, Operation, OperationKind, OperationState, Plan
+from bot.domain.operation import Operation, OperationState
+from bot.domain.plan import CheckResult, OperationKind, Plan
 from bot.domain.routing import Phase
 from bot.ports.store import Transaction
 from bot.usecases.digest.evidence import WINDOW, Evidence, Unasked

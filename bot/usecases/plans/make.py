@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from bot.domain.incident import Incident
 from bot.domain.models import Binding, LiveSpan
-from bot.domain.operation import Check, CheckResult, Operation, OperationKind, OperationState, Plan
+from bot.domain.operation import Operation, OperationState
+from bot.domain.plan import Check, CheckResult, OperationKind, Plan
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.usecases import live

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.errors import BadInput
 from bot.domain.models import Binding
-from bot.domain.operation import Check, CheckResult, OperationKind, Plan, Switch
+from bot.domain.plan import Check, CheckResult, OperationKind, Plan, Switch
 from bot.usecases.plans.training import training_of
 from bot.usecases.systems import Systems
 

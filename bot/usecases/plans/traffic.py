@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.errors import BadInput
 from bot.domain.models import Binding, Target
-from bot.domain.operation import Check, CheckResult, OperationKind, Plan, TrafficMove
+from bot.domain.plan import Check, CheckResult, OperationKind, Plan, TrafficMove
 from bot.ports.systems import Split
 from bot.usecases.systems import Systems
 

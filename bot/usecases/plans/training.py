@@ -9,7 +9,8 @@ from bot.domain.errors import BadInput, BotError
 from bot.domain.incident import Incident
 from bot.domain.metrics import spoken
 from bot.domain.models import Binding, ModelVersion, Training
-from bot.domain.operation import Check, CheckResult, Operation, OperationKind, ParameterValue, Plan, TrainingRun
+from bot.domain.operation import Operation
+from bot.domain.plan import Check, CheckResult, OperationKind, ParameterValue, Plan, TrainingRun
 from bot.domain.routing import Phase
 from bot.domain.timeline import stamp
 from bot.ports.systems import Parameter, Pipeline, Run

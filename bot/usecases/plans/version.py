@@ -25,7 +25,7 @@ from bot.domain.models import (
     compare_signatures,
     previous_good,
 )
-from bot.domain.operation import Call, Check, CheckResult, Live, OperationKind, Plan, VersionMove
+from bot.domain.plan import Call, Check, CheckResult, Live, OperationKind, Plan, VersionMove
 from bot.usecases.systems import Systems
 
 _UNCHANGED = "Nothing was planned or changed."

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from bot.domain.errors import BotError
 from bot.domain.models import Binding
-from bot.domain.operation import Call, Operation, Switch, TrafficMove, TrainingRun, VersionMove
+from bot.domain.operation import Operation
+from bot.domain.plan import Call, Switch, TrafficMove, TrainingRun, VersionMove
 from bot.ports.systems import Split
 from bot.usecases.plans.training import KEY
 from bot.usecases.plans.version import calls_of

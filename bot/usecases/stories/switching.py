@@ -1,7 +1,8 @@
 """The story of a pipeline's schedule that is switched off or on: one call, read back."""
 
 from bot.domain.models import Change
-from bot.domain.operation import Operation, OperationState, Stage, Switch, move
+from bot.domain.operation import Operation, OperationState, Stage, move
+from bot.domain.plan import Switch
 from bot.domain.timeline import Kind
 from bot.ports.engine import Steps
 from bot.ports.store import Transaction

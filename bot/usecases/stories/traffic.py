@@ -1,7 +1,8 @@
 """The story of requests that are shared otherwise: one call, read back, watched, and taken back if it got worse."""
 
 from bot.domain.models import Change
-from bot.domain.operation import Operation, OperationState, Stage, TrafficMove, move
+from bot.domain.operation import Operation, OperationState, Stage, move
+from bot.domain.plan import TrafficMove
 from bot.domain.timeline import Kind
 from bot.ports.engine import Steps
 from bot.ports.store import Transaction

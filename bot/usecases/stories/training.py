@@ -9,17 +9,8 @@ from dataclasses import replace
 from bot.domain.errors import BotError, NotFound
 from bot.domain.metrics import spoken
 from bot.domain.models import Binding, Change, Evidence, ModelVersion, Observation, Training
-from bot.domain.operation import (
-    Operation,
-    OperationState,
-    RunProgress,
-    Stage,
-    TaskProgress,
-    TaskStatus,
-    TrainingRun,
-    move,
-    progress,
-)
+from bot.domain.operation import Operation, OperationState, RunProgress, Stage, TaskProgress, TaskStatus, move, progress
+from bot.domain.plan import TrainingRun
 from bot.domain.post import Lane
 from bot.domain.timeline import Kind
 from bot.ports.engine import Steps

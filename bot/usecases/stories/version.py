@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from bot.domain.errors import BotError
 from bot.domain.incident import Status, mitigate
 from bot.domain.models import Binding, Change, Evidence, LiveSpan, Observation, Pointer, Verdict
-from bot.domain.operation import Operation, OperationKind, OperationState, Stage, Watch, move, progress
+from bot.domain.operation import Operation, OperationState, Stage, Watch, move, progress
+from bot.domain.plan import OperationKind
 from bot.domain.timeline import BOT, Kind
 from bot.ports.engine import Steps
 from bot.ports.store import Transaction

@@ -9,7 +9,8 @@ from bot.domain.alert import Alert, AlertStatus, Direction
 from bot.domain.errors import BotError
 from bot.domain.metrics import spoken
 from bot.domain.models import Verdict
-from bot.domain.operation import Operation, OperationKind, OperationState, Watch, move, progress
+from bot.domain.operation import Operation, OperationState, Watch, move, progress
+from bot.domain.plan import OperationKind
 from bot.domain.post import Lane
 from bot.domain.recovery import Recovery, course_of_value, judge
 from bot.domain.timeline import Kind
