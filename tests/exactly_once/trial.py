@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -91,6 +92,8 @@ class Trial:
     given_up: bool = False
     deaths: int = 0
     interrupted: int = 0
+    seconds: float = 0.0
+    """From the last process's being ready to the end."""
     pids: list[int] = field(default_factory=list)
     commits: list[str] = field(default_factory=list)
 
@@ -111,9 +114,11 @@ class Trial:
             self.pids.append(life.pid)
             try:
                 await life.word("ready")
+                ready = time.monotonic()
                 if isinstance(ending, float):
                     asyncio.get_running_loop().call_later(ending, life.kill)
                 await self._to_the_end(life)
+                self.seconds = time.monotonic() - ready
                 if isinstance(ending, boundaries.Doom):
                     await life.dies()  # the last commit can be seen a moment before the process ends by it
                     return False
