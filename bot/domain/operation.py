@@ -279,6 +279,8 @@ class IntentState(StrEnum):
     INTENDED = "intended"
     DONE = "done"
     REFUSED = "refused"
+    CONFLICT = "conflict"
+    """Refused because the world had moved."""
     IN_DOUBT = "in doubt"
 
 

@@ -103,10 +103,16 @@ class Once:
                 return Result(Outcome.DONE, intent.result)
             case IntentState.REFUSED:
                 return Result(Outcome.REFUSED, intent.result)
+            case IntentState.CONFLICT:
+                return Result(Outcome.CONFLICT, intent.result)
             case IntentState.INTENDED if fresh:
                 return await self._settle(step, doubt="")
             case IntentState.INTENDED | IntentState.IN_DOUBT:
                 return await self._settle(step, doubt="the process ended before the result was written down")
+
+    async def begun(self, step: Step) -> bool:
+        """Whether its intent is written down: then `do` finds out what became of it."""
+        return await self._store.read(lambda tx: tx.intents.get(step.key)) is not None
 
     async def look(self, step: Step) -> Result:
         """Ask the world about a step that is in doubt; nothing is sent."""
@@ -152,10 +158,10 @@ class Once:
             seen = await self._ask(step)
             if unsent or seen.found is not Found.AS_BEFORE:
                 return await self._judge(step, seen, doubt)
-        outcome = Outcome.CONFLICT if isinstance(error, Conflict) else Outcome.REFUSED
-        return await self._finish(
-            step, IntentState.REFUSED, outcome, f"{error.what} Nothing was sent." if unsent else str(error)
-        )
+        text = f"{error.what} Nothing was sent." if unsent else str(error)
+        if isinstance(error, Conflict):
+            return await self._finish(step, IntentState.CONFLICT, Outcome.CONFLICT, text)
+        return await self._finish(step, IntentState.REFUSED, Outcome.REFUSED, text)
 
     async def _look(self, step: Step) -> "_Seen":
         """Wait for a request that may still be on its way: the world as it was is believed only after the grace."""

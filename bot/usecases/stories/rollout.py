@@ -20,9 +20,10 @@ async def tell(
             before = await systems.serving(target.integration).observe(target.name)
         except BotError as error:
             return f"{target.name} was not told: {error.what}"
-        if before.version == version:
+        step = _step(systems, target, operation, before, version, undoing=undoing)
+        if before.version == version and not await once.begun(step):
             continue
-        result = await once.do(_step(systems, target, operation, before, version, undoing=undoing))
+        result = await once.do(step)
         if result.outcome in {Outcome.CONFLICT, Outcome.REFUSED}:
             return f"{target.name} was not changed: {result.text}"
     return ""
