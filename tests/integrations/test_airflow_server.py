@@ -16,7 +16,7 @@ from integrations.airflow.adapter import Airflow
 from tests.contracts.orchestrator import OrchestratorContract, PipelineSwitchContract
 from tests.integrations.airflow_server import Admin, Connect, ended
 from tests.needs import needs
-from tests.servers.airflow import BOT, PASSWORDS, VIEWER
+from tests.servers.airflow import BOT, PASSWORDS, PIPELINES, VIEWER
 from tests.servers.airflow import Airflow as Server
 from tests.servers.proxy import Proxy
 
@@ -50,7 +50,7 @@ class TestAirflowSwitch(PipelineSwitchContract):
 
 
 async def test_the_doctor_sees_release_and_dags(at_airflow: Airflow) -> None:
-    assert await at_airflow.probe() == "Airflow 3.3.2, 7 DAGs"
+    assert await at_airflow.probe() == f"Airflow 3.3.2, {len(PIPELINES)} DAGs"
 
 
 async def test_a_dag_shows_its_schedule_and_where_it_is(at_airflow: Airflow, airflow: Server) -> None:

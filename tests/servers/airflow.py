@@ -26,7 +26,7 @@ from tests.servers.vendors import kept
 
 DAGS = Path(__file__).parent / "airflow_dags"
 README = Path(__file__).parents[2] / "integrations" / "airflow" / "README.md"
-PIPELINES = {"alarmed", "retrain", "nightly", "bare", "odd", "features", "fragile"}
+PIPELINES = {"alarmed", "retrain", "weekly", "nightly", "bare", "odd", "features", "fragile"}
 START_WITHIN = 120.0
 BOT, VIEWER = "bot", "viewer"
 """Accounts: `bot` is an operator, as the integration's README wants it; `viewer` may look."""

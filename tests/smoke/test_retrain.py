@@ -36,7 +36,7 @@ models:
       production:
         registry: {{integration: mlflow, alias: champion}}
         gate: {{auc: higher}}
-        training: {{integration: {slug}, pipeline: retrain, parameters: {{model: fraud-detector, mode: quick}}, version_tag: run}}
+        training: {{integration: {slug}, pipeline: weekly, parameters: {{model: fraud-detector, mode: quick}}, version_tag: run}}
 """
 
 

@@ -56,6 +56,7 @@ def pipeline(name: str, schedule: str | None = None, **what: object) -> None:
 
 
 pipeline("retrain", params=PARAMS)
+pipeline("weekly", params=PARAMS)  # of the whole program alone: nobody else's runs are in its way
 pipeline("nightly", params={**PARAMS, "model": Param("fraud-detector", type="string")}, schedule="0 3 * * *",
          start_date=datetime(2026, 1, 1, tzinfo=UTC), is_paused_upon_creation=True)  # fmt: skip
 pipeline("bare")
