@@ -17,7 +17,7 @@ import pytest
 from tests.exactly_once.conftest import Laboratory
 from tests.exactly_once.trial import Trial
 
-KILLS = int(os.environ.get("KILLS", "25"))
+KILLS = int(os.environ.get("KILLS", "50"))
 SEED = int(os.environ.get("KILL_SEED", "0"))
 AT_ONCE = 3
 
