@@ -191,3 +191,33 @@ async def test_who_only_watches_holds_nobody_up(plant: Plant) -> None:
     await plant.carry_out()
     await asyncio.gather(*tasks)
     assert f"OP-{number + 1} is planned" in asked[0]
+
+
+SHIFTED = Policies(rules=(Policy("take-back", OperationKind.SHIFT_TRAFFIC, Mode.SUGGEST, undo=True),))
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["ours", "somebody else's"])
+async def test_traffic_that_made_it_worse_is_shared_as_before_unless_somebody_has_moved_it(
+    plant: Plant, elsewhere: bool
+) -> None:
+    plant.setup = replace(plant.setup, policies=SHIFTED)
+    plant.rebuild()
+    number = await plant.wish("shift churn 10 --to 2", MIKA)
+    incident = (await plant.operation(number)).incident
+    await plant.approve(number)
+    tasks: list[asyncio.Task[object]] = []
+
+    def rise() -> None:
+        tasks.append(asyncio.ensure_future(plant.send(an_alert(plant.clock, "ModelErrorRateHigh", "churn"))))
+        if elsewhere:
+            plant.splitter.put("churn", {"2": 50, "1": 50})
+
+    at_look(plant, 1, rise)
+    await plant.carry_out()
+    await asyncio.gather(*tasks)
+    operation = await plant.operation(number)
+    assert operation.incident == incident
+    assert operation.state is (S.FAILED if elsewhere else S.UNDONE), operation.outcome
+    expected = [("churn", "2", 10)] if elsewhere else [("churn", "2", 10), ("churn", "2", 0)]
+    assert plant.splitter.shifts == expected
+    assert plant.splitter.share("churn", "2") == (50 if elsewhere else 0)

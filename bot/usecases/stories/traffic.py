@@ -105,9 +105,12 @@ class TrafficStory:
         if operation.state is OperationState.UNDOING and aim.target.integration not in self._course.systems.splitters:
             text = f"It could not be undone: {aim.target.integration} is no longer configured."
             return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.FAILED, text)
-        # What our own change has made of it: anything else is somebody else's, and is left alone.
         now = await self._course.systems.splitters[aim.target.integration].split(aim.target.name)
         step = self._step(operation, SHIFT_BACK, aim.was, now)
+        ours = now.share(aim.version) == aim.percent
+        if operation.state is OperationState.UNDOING and not ours and not await self._course.once.begun(step):
+            text = f"It got worse and was not undone: somebody else has shared it otherwise since ({_shares(now)})."
+            return await self._course.end(number, OperationState.FAILED, Kind.FAILED, text)
         return await self._course.act(number, step, self._undone, during=OperationState.UNDOING)
 
     def _undone(self, tx: Transaction, operation: Operation, result: Result) -> str:
