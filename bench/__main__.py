@@ -3,15 +3,16 @@
 import argparse
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from bench import alert_to_slack, operations
+from bench import alert_to_slack, ingest, operations
 from bench.figures import Report
 
-BENCHMARKS: Mapping[str, Callable[[Path], Awaitable[Report]]] = {
+BENCHMARKS: Mapping[str, Callable[[Path], Coroutine[None, None, Report]]] = {
     "alert-to-slack": alert_to_slack.run,
     "operations": operations.run,
+    "ingest": ingest.run,
 }
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="benchmarks; all by default")
     for name in parser.parse_args().names or BENCHMARKS:
         with tempfile.TemporaryDirectory(prefix="mlops-bot-bench-") as folder:
-            report = asyncio.run(BENCHMARKS[name](Path(folder)))  # type: ignore[arg-type]  # each is a coroutine function
+            report = asyncio.run(BENCHMARKS[name](Path(folder)))
         print(report.table())
         print(f"  kept in {report.keep().relative_to(Path.cwd())}\n")
 

@@ -29,6 +29,8 @@ class Report:
     name: str
     figures: Sequence[Figure]
     samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    records: Sequence[Mapping[str, object]] = ()
+    """What stands behind the figures, for programs that compare."""
 
     def keep(self) -> Path:
         """Write it to the results, with when and on what it was measured."""
@@ -42,8 +44,14 @@ class Report:
     def table(self) -> str:
         """For a terminal."""
         width = max(len(figure.name) for figure in self.figures)
-        lines = [f"{f.name:<{width}}  {f.value:>10.1f} {f.unit}  {f.note}".rstrip() for f in self.figures]
+        lines = [
+            f"{f.name:<{width}}  {f.value:>12,.{_digits(f.value)}f} {f.unit}  {f.note}".rstrip() for f in self.figures
+        ]
         return "\n".join([self.name, *(f"  {line}" for line in lines)])
+
+
+def _digits(value: float) -> int:
+    return 0 if abs(value) >= 1000 or value == int(value) else 1 if abs(value) >= 10 else 2
 
 
 def quantile(values: Sequence[float], share: float) -> float:
