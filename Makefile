@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(PYTHON) bot/demo/environments.py
 COMPILE := $(BIN)/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 $(if $(UPGRADE),--upgrade)
-PACKAGES := prometheus prometheus-alertmanager postgresql chromium
+PACKAGES := prometheus prometheus-alertmanager postgresql chromium wrk
 # A scikit-learn model is loaded by the version that wrote it.
 SAME := joblib|numpy|scikit-learn|scipy|skops|threadpoolctl
 
@@ -48,7 +48,7 @@ fix: setup  ## format and repair what can be repaired
 docs: setup  ## renew what the documentation says by the code itself
 	@$(BIN)/python -m tests.docs
 
-bench: setup vendors  ## benchmarks; table and JSON in bench/results/
+bench: setup vendors packages  ## benchmarks; table and JSON in bench/results/
 	$(BIN)/python -m bench $(ARGS)
 
 setup: python  ## .venv only
