@@ -126,6 +126,11 @@ Number = Annotated[float | None, AfterValidator(finite)]
 # ---------------------------------------------------------------- identity and links
 
 
+def to_milliseconds(moment: datetime) -> datetime:
+    """Cut off what some interfaces of a system leave out: the start of an alert is part of its identity."""
+    return moment.replace(microsecond=moment.microsecond // 1_000 * 1_000)
+
+
 def fingerprint_of(parts: Mapping[str, str]) -> str:
     """16 hex digits that are equal for equal names and values, in any order; for sources that send no fingerprint."""
     canonical = json.dumps(sorted(parts.items()), separators=(",", ":"))

@@ -6,7 +6,7 @@ from bot.domain.alert import Alert, AlertStatus
 from bot.domain.errors import Unreadable
 from bot.kit.http import Http, HttpFactory
 from bot.kit.httpauth import NO_AUTH, Auth, basic, bearer
-from bot.kit.parsing import fingerprint_of, link, read, read_value
+from bot.kit.parsing import fingerprint_of, link, read, read_value, to_milliseconds
 from bot.ports.clock import Clock
 from bot.ports.systems import AlertPoll, AlertSource, Delivery, Health
 from integrations.alertmanager.manifest import Settings
@@ -44,7 +44,7 @@ def _from_webhook(alert: WebhookAlert, webhook: Webhook, instance: str, delivery
         fingerprint=alert.fingerprint or _own_fingerprint(alert, webhook),
         name=labels.get("alertname", "") or NAMELESS,
         status=AlertStatus(status),
-        starts_at=alert.starts_at or delivery.received_at,
+        starts_at=to_milliseconds(alert.starts_at or delivery.received_at),  # its API tells no more
         ends_at=(alert.ends_at or delivery.received_at) if resolved else None,
         labels=labels,
         annotations=dict(alert.annotations),
@@ -80,7 +80,7 @@ class PolledAlertmanager(Alertmanager, AlertPoll, Health):
             fingerprint=alert.fingerprint,
             name=alert.labels.get("alertname", "") or NAMELESS,
             status=AlertStatus.FIRING,
-            starts_at=alert.starts_at or self._clock.now(),
+            starts_at=to_milliseconds(alert.starts_at or self._clock.now()),
             labels=dict(alert.labels),
             annotations=dict(alert.annotations),
             url=link(alert.generator_url),

@@ -8,7 +8,7 @@ from bot.domain.alert import Alert, AlertStatus, Reading
 from bot.domain.errors import Forged, Unreadable
 from bot.kit.http import Http, HttpFactory
 from bot.kit.httpauth import bearer
-from bot.kit.parsing import fingerprint_of, link, read_json, read_value
+from bot.kit.parsing import fingerprint_of, link, read_json, read_value, to_milliseconds
 from bot.kit.signatures import fresh, hmac_sha256, same
 from bot.ports.clock import Clock
 from bot.ports.systems import AlertPoll, AlertSource, Delivery, Health
@@ -95,7 +95,7 @@ def _unified(alert: WebhookAlert, webhook: Webhook, instance: str, delivery: Del
         fingerprint=alert.fingerprint or _own_fingerprint(alert, webhook),
         name=name,
         status=AlertStatus(status),
-        starts_at=alert.starts_at or delivery.received_at,
+        starts_at=to_milliseconds(alert.starts_at or delivery.received_at),  # its API tells no more
         ends_at=(alert.ends_at or delivery.received_at) if resolved else None,
         labels=labels,
         annotations=_annotations(alert),
@@ -229,7 +229,7 @@ class PolledGrafana(Grafana, AlertPoll, Health):
             fingerprint=alert.fingerprint,
             name=name,
             status=AlertStatus.FIRING,
-            starts_at=alert.starts_at or self._clock.now(),
+            starts_at=to_milliseconds(alert.starts_at or self._clock.now()),
             labels=labels,
             annotations=annotations,
             reading=_reading(_values(alert.annotations), value_string, name, annotations),

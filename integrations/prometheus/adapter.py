@@ -1,18 +1,18 @@
-"""Prometheus is asked what an alert's rule measures: its value now, and its course."""
+"""Prometheus is asked what an alert's rule measures, now and over time; and, without an Alertmanager, what fires."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from bot.domain.alert import Alert
+from bot.domain.alert import Alert, AlertStatus
 from bot.domain.errors import Refused, Unreadable
 from bot.kit.http import Http, HttpFactory
-from bot.kit.parsing import read_value
+from bot.kit.parsing import fingerprint_of, link, read_value
 from bot.ports.clock import Clock
-from bot.ports.systems import Health, Metrics, Series
+from bot.ports.systems import AlertPoll, Health, Metrics, Series
 from integrations.prometheus.manifest import Settings
 from integrations.prometheus.promql import QUERY_LIMIT, without_comparison
-from integrations.prometheus.wire import Build, Instants, Other, Ranges, Scalar
+from integrations.prometheus.wire import AlertingRule, Build, Instants, Other, Ranges, RuleAlert, Rules, Scalar
 
 SLUG = "prometheus"
 _PAGES = ("/graph", "/query")
@@ -28,6 +28,7 @@ class Prometheus(Metrics, Health):
 
     def __init__(self, settings: Settings, http: Http) -> None:
         self._http = http
+        self._address = settings.url.rstrip("/")
         self._places = frozenset(_place(address) for address in (settings.url, *settings.external_urls))
 
     # ------------------------------------------------------------ the query
@@ -91,6 +92,44 @@ class Prometheus(Metrics, Health):
         return f"Prometheus {read_value(Build, answer.json(), SLUG).data.version[:40]} answers queries"
 
 
+# ---------------------------------------------------------------- what fires
+
+
+class PolledPrometheus(Prometheus, AlertPoll):
+    """Says what its rules find: for those who have no Alertmanager."""
+
+    def __init__(self, settings: Settings, http: Http, clock: Clock) -> None:
+        super().__init__(settings, http)
+        self._clock = clock
+
+    async def firing(self) -> Sequence[Alert]:
+        """The alerts of all rules that fire; pending ones are left out. Raises IntegrationErrors.
+
+        An answer in part (Thanos, a ruler is away) is Unreadable: what it leaves out would look as if it were over.
+        """
+        answer = read_value(Rules, await self._http.get_json("/api/v1/rules", {"type": "alert"}), SLUG)
+        if answer.warnings:
+            raise Unreadable(
+                "It answers only in part what fires.", system=SLUG, not_done="Nothing was concluded from it.",
+                next_step="See its own log: one of the rulers behind it does not answer.",
+            )  # fmt: skip
+        rules = (rule for group in answer.data.groups for rule in group.rules)
+        return tuple(self._alert(one, rule) for rule in rules for one in rule.alerts if one.state == "firing")
+
+    def _alert(self, one: RuleAlert, rule: AlertingRule) -> Alert:
+        return Alert(
+            source=SLUG,
+            instance=self._address,
+            fingerprint=fingerprint_of(one.labels),
+            name=one.labels.get("alertname", "") or "unnamed alert",
+            status=AlertStatus.FIRING,
+            starts_at=one.active_at or self._clock.now(),
+            labels=dict(one.labels),
+            annotations={"value": one.value, **one.annotations},
+            url=link(f"{self._address}/graph?{urlencode({'g0.expr': rule.query, 'g0.tab': '1'})}"),
+        )
+
+
 def named(labels: Mapping[str, str]) -> str:
     """A series as Prometheus writes it: the name, and the labels in their order."""
     inside = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()) if key != "__name__")
@@ -114,6 +153,6 @@ def _place(address: str) -> Place | None:
 
 
 def build(settings: Settings, http: HttpFactory, clock: Clock) -> Prometheus:
-    """An adapter of this server."""
-    del clock
-    return Prometheus(settings, http(settings.url, system=SLUG, auth=settings.auth))
+    """An adapter of this server; with `ask_alerts` it also says what fires."""
+    client = http(settings.url, system=SLUG, auth=settings.auth)
+    return PolledPrometheus(settings, client, clock) if settings.ask_alerts else Prometheus(settings, client)

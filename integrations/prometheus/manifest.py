@@ -26,6 +26,12 @@ class Settings(IntegrationSettings):
         "another address than `url`. An alert with any other address is not asked about here.",
         examples=[["https://prometheus.example.com"]],
     )
+    ask_alerts: bool = Field(
+        default=False,
+        title="Ask what fires",
+        description="Whether the alerts of its rules open incidents. Only where there is no Alertmanager that is "
+        "connected here: the same alert would be told by both.",
+    )
     api_token: SecretStr | None = Field(
         default=None,
         title="Bearer token of the API",
@@ -64,11 +70,12 @@ MANIFEST = Manifest(
     slug="prometheus",
     name="Prometheus",
     homepage="https://prometheus.io/docs/prometheus/latest/querying/api/",
-    capabilities=frozenset({Capability.METRICS, Capability.HEALTH}),
+    capabilities=frozenset({Capability.ALERT_POLL, Capability.METRICS, Capability.HEALTH}),
     settings=Settings,
     level=Level.BRONZE,
     cannot=(
         "Only alerts that carry the link of their own rule can be asked about: relabelled or templated ones can't.",
+        "What fires there (ask_alerts) carries no external labels, and no silence of Alertmanager's is known to it.",
         "A value is as old as the last scrape, and a query that finds nothing gives no value, which is no good news.",
     ),
 )

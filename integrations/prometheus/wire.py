@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from bot.kit.parsing import Number, Text, Texts, Wire
+from bot.kit.parsing import Moment, Number, Text, Texts, Wire
 
 _SPELLED = {"+Inf": "inf", "-Inf": "-inf", "NaN": "nan"}
 
@@ -85,3 +85,40 @@ class Build(Wire):
     """The answer of `/api/v1/status/buildinfo`."""
 
     data: BuildInfo
+
+
+class RuleAlert(Wire):
+    """One alert of a rule. `activeAt` is when its condition began to hold, before `for` had passed."""
+
+    labels: Texts
+    annotations: Texts = Field(default_factory=dict)
+    state: Literal["firing", "pending", "inactive"]
+    active_at: Moment = Field(default=None, alias="activeAt")
+    value: Text = ""
+
+
+class AlertingRule(Wire):
+    """One rule with what it finds now; its own annotations are not filled in."""
+
+    query: Text = ""
+    alerts: tuple[RuleAlert, ...] = ()
+
+
+class RuleGroup(Wire):
+    """Rules that are judged together."""
+
+    rules: tuple[AlertingRule, ...] = ()
+
+
+class RuleGroups(Wire):
+    """The data of `/api/v1/rules`."""
+
+    groups: tuple[RuleGroup, ...]
+
+
+class Rules(Wire):
+    """The answer of `/api/v1/rules?type=alert`. Thanos answers in part when a ruler is away, and warns of it."""
+
+    status: Literal["success"]
+    data: RuleGroups
+    warnings: tuple[Text, ...] = ()
