@@ -109,7 +109,8 @@ class Entry:
 
 def stamp(moment: datetime) -> str:
     """The one way a time is written: UTC, microseconds, `Z`."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def canonical(entry: Entry) -> bytes:

@@ -10,6 +10,7 @@ import json
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
 
 from bot.domain.errors import BotError
 
@@ -28,13 +29,26 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
 
 def dump(value: object) -> str:
     """A frozen domain value as JSON."""
-    return json.dumps(_adapter(type(value)).dump_python(value, mode="json"), separators=(",", ":"))
+    try:
+        return to_json(value, ensure_ascii=True, inf_nan_mode="constants").decode()
+    except PydanticSerializationError:  # a lone surrogate, for which this fast way has no bytes
+        return json.dumps(_adapter(type(value)).dump_python(value, mode="json"), separators=(",", ":"))
 
 
 def load(kind: type[T], text: str) -> T:
     """The value again. A row that doesn't fit the program's idea of it is an error, never a guess."""
+    adapter = _adapter(kind)
     try:
-        value: T = _adapter(kind).validate_python(json.loads(text))
+        value: T = adapter.validate_json(text)
+    except ValidationError:
+        return _load_slowly(kind, adapter, text)
+    return value
+
+
+def _load_slowly(kind: type[T], adapter: TypeAdapter[Any], text: str) -> T:
+    """Also what the fast way doesn't read: lone surrogates. Raises BotError that names what doesn't fit."""
+    try:
+        value: T = adapter.validate_python(json.loads(text))
     except (ValueError, ValidationError) as error:
         raise BotError(
             f"A stored {kind.__name__} can't be read: {error}",
@@ -48,6 +62,8 @@ def plain(text: str, limit: int = 1_000) -> str:
     """Text for a column: no NUL, no lone surrogates, bounded."""
     if len(text) > limit:
         text = text[:limit]
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
@@ -56,6 +72,8 @@ NAME_BYTES = 400
 
 def name(text: str) -> str:
     """Text for a column of an index, whose rows PostgreSQL limits to 2,700 bytes: a long one ends with its hash."""
+    if len(text) <= NAME_BYTES and text.isascii() and "\x00" not in text:
+        return text
     clean = plain(text, len(text))
     if len(clean.encode()) <= NAME_BYTES:
         return clean
