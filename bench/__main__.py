@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from bench import alert_to_slack, ingest, operations
+from bench import alert_to_slack, ingest, operations, storm
 from bench.figures import Report
 
 BENCHMARKS: Mapping[str, Callable[[Path], Coroutine[None, None, Report]]] = {
     "alert-to-slack": alert_to_slack.run,
     "operations": operations.run,
     "ingest": ingest.run,
+    "storm": storm.run,
 }
 
 

@@ -38,20 +38,34 @@ class Report:
         path = RESULTS / f"{self.name}.json"
         where = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
         about = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "load": os.getloadavg(), **where}
-        path.write_text(json.dumps({"about": about, **asdict(self)}, indent=1) + "\n")
+        path.write_text(json.dumps(_finite({"about": about, **asdict(self)}), indent=1, allow_nan=False) + "\n")
         return path
 
     def table(self) -> str:
         """For a terminal."""
         width = max(len(figure.name) for figure in self.figures)
-        lines = [
-            f"{f.name:<{width}}  {f.value:>12,.{_digits(f.value)}f} {f.unit}  {f.note}".rstrip() for f in self.figures
-        ]
+        lines = [f"{f.name:<{width}}  {_number(f.value):>12} {f.unit}  {f.note}".rstrip() for f in self.figures]
         return "\n".join([self.name, *(f"  {line}" for line in lines)])
 
 
-def _digits(value: float) -> int:
-    return 0 if abs(value) >= 1000 or value == int(value) else 1 if abs(value) >= 10 else 2
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return "never"
+    digits = 0 if abs(value) >= 1000 or value == int(value) else 1 if abs(value) >= 10 else 2
+    return f"{value:,.{digits}f}"
+
+
+def _finite(value: object) -> object:
+    """JSON has no word for what never came about: null."""
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _finite(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_finite(one) for one in value]
+        case _:
+            return value
 
 
 def quantile(values: Sequence[float], share: float) -> float:
