@@ -1,5 +1,6 @@
 """From checked settings to the values that the use cases work with. Every value remembers where it was written."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,10 +10,19 @@ from bot.config import shipped
 from bot.config.fields import phase_named, role_named
 from bot.config.problems import Place, Unfit
 from bot.config.raw import Raw
-from bot.config.settings import Better, Environment, FillingSettings, ScheduleSettings, Settings, TrainingSettings
+from bot.config.settings import (
+    Better,
+    Environment,
+    FillingSettings,
+    ProbeSettings,
+    RegistrySettings,
+    ScheduleSettings,
+    Settings,
+    TrainingSettings,
+)
 from bot.config.yaml_lines import Path
 from bot.domain.alert import LabelMapping
-from bot.domain.models import Binding, PipelineRef, Pointer, Propagation, Target, Training
+from bot.domain.models import Binding, Mirror, PipelineRef, Pointer, Probe, Propagation, Target, Training
 from bot.domain.people import Directory, Person
 from bot.domain.plan import OperationKind
 from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
@@ -146,8 +156,10 @@ def _binding(name: str, label: str, given: Environment, team: str, *, alone: boo
     return Binding(
         model=name,
         environment=label,
-        pointer=Pointer(registry.integration, registry.model or name, registry.alias) if registry else None,
-        serving=tuple(Target(one.integration, one.target) for one in given.serving),
+        pointer=_pointer(registry, name) if registry else None,
+        serving=tuple(
+            Target(one.integration, one.target, tuple(_probe(probe) for probe in one.probes)) for one in given.serving
+        ),
         propagation=given.propagation or usual,
         team=team,
         production=given.production if given.production is not None else label.casefold() in PRODUCTION or alone,
@@ -155,13 +167,23 @@ def _binding(name: str, label: str, given: Environment, team: str, *, alone: boo
         challenger=given.challenger,
         gate=tuple((metric, better is Better.HIGHER) for metric, better in given.gate.items()),
         training=_training(given.training) if given.training else None,
+        other_trainings=tuple(_training(training, called) for called, training in given.other_trainings.items()),
+        mirrors=tuple(Mirror(_pointer(mirror, name), mirror.version_tag) for mirror in given.mirrors),
     )
 
 
-def _training(given: TrainingSettings) -> Training:
+def _pointer(given: RegistrySettings, model: str) -> Pointer:
+    return Pointer(given.integration, given.model or model, given.alias)
+
+
+def _probe(given: ProbeSettings) -> Probe:
+    return Probe(given.path, given.version, None if given.body is None else json.dumps(given.body))
+
+
+def _training(given: TrainingSettings, name: str = "") -> Training:
     training = Training(
         PipelineRef(given.integration, given.pipeline), tuple(given.parameters.items()), given.window_end,
-        given.version_tag,
+        given.version_tag, name=name,
     )  # fmt: skip
     if given.fresh is None:
         return training

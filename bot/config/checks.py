@@ -4,13 +4,13 @@ import ipaddress
 from collections.abc import Collection, Iterator, Mapping
 
 from bot.config.build import cell_path, row_path
+from bot.config.checks_models import check_models
 from bot.config.checks_policies import check_policies
 from bot.config.fields import near, phase_named, role_named
 from bot.config.problems import Gravity, Unfit, errors
 from bot.config.raw import Raw, dotted, variable
-from bot.config.settings import Environment, FillingSettings, Settings
+from bot.config.settings import FillingSettings, Settings
 from bot.config.yaml_lines import Path
-from bot.domain.models import Propagation
 from bot.domain.routing import Letter, Phase, RaciTable, Role, Rule, letters, lint
 from bot.usecases.setup import Setup
 
@@ -24,7 +24,7 @@ def check(
     _raci(setup.table, raw)
     _unfilled(settings, setup, raw)
     _routing(settings, setup, raw)
-    _models(settings, raw, known, unset)
+    check_models(settings, raw, known, unset)
     _teams(settings, raw)
     check_policies(settings, setup, raw)
     _web(settings, raw, secrets=secrets)
@@ -214,72 +214,6 @@ def _label_covers(earlier: str, later: str | None) -> bool:
     if later is None:
         return False
     return later.removesuffix("*").startswith(earlier[:-1]) if earlier.endswith("*") else earlier == later
-
-
-# ---------------------------------------------------------------- models
-
-
-def _models(settings: Settings, raw: Raw, known: Collection[str], unset: Collection[str]) -> None:
-    for slug in settings.integrations:
-        _exists(raw, ("integrations", slug), slug, known)
-    _names(settings, raw)
-    for name, model in settings.models.items():
-        path: Path = ("models", name)
-        if not model.environments:
-            what = f"{dotted(path)}: has no environment, so nothing of it can be looked at or changed"
-            raw.add(path, what, "add environments: {production: {registry: …, serving: …}}", Gravity.WARNING)
-        for label, environment in model.environments.items():
-            spot = (*path, "environments", label)
-            _environment(raw, spot, environment, known)
-            _connected(raw, spot, environment, unset)
-
-
-def _names(settings: Settings, raw: Raw) -> None:
-    """One name means one model."""
-    names = {name: name for name in settings.models}
-    for name, model in settings.models.items():
-        for place, other in enumerate(model.aliases):
-            if names.setdefault(other, name) != name:
-                path = ("models", name, "aliases", place)
-                what = f"{dotted(path)}: “{other}” means the model {names[other]} already"
-                raw.add(path, what, "one name means one model: remove it from one of them")
-
-
-def _environment(raw: Raw, spot: Path, given: Environment, known: Collection[str]) -> None:
-    if given.registry is not None:
-        _exists(raw, (*spot, "registry", "integration"), given.registry.integration, known)
-    for place, target in enumerate(given.serving):
-        _exists(raw, (*spot, "serving", place, "integration"), target.integration, known)
-    if given.training is not None:
-        _exists(raw, (*spot, "training", "integration"), given.training.integration, known)
-        if given.training.fresh is not None:
-            _exists(raw, (*spot, "training", "fresh", "integration"), given.training.fresh.integration, known)
-    if given.registry is None and not given.serving:
-        raw.add(spot, f"{dotted(spot)}: has neither a registry nor serving", "say where the model lives")
-    if given.propagation not in {None, Propagation.NONE} and not given.serving:
-        path = (*spot, "propagation")
-        raw.add(path, f"{dotted(path)}: nothing serves here that could follow", "add serving, or write none")
-
-
-def _connected(raw: Raw, spot: Path, given: Environment, unset: Collection[str]) -> None:
-    """A model in a system of which no address is given can be neither looked at nor rolled back."""
-    named: list[tuple[Path, str]] = []
-    if given.registry is not None:
-        named.append((("registry", "integration"), given.registry.integration))
-    named += [(("serving", place, "integration"), target.integration) for place, target in enumerate(given.serving)]
-    if given.training is not None:
-        named.append((("training", "integration"), given.training.integration))
-    for path, slug in named:
-        if slug in unset:
-            what = (
-                f"{dotted((*spot, *path))}: {slug} has no section under `integrations`, so nothing can be asked of it"
-            )
-            raw.add((*spot, *path), what, f"add integrations → {slug}; its page has an example", Gravity.WARNING)
-
-
-def _exists(raw: Raw, path: Path, slug: str, known: Collection[str]) -> None:
-    if slug not in known:
-        raw.add(path, f"{dotted(path)}: there is no integration “{slug}”", near(slug, sorted(known)))
 
 
 def _teams(settings: Settings, raw: Raw) -> None:

@@ -1,6 +1,7 @@
 """How single values of the configuration are read: durations, letters, phases, channels, patterns, names."""
 
 import difflib
+import json
 import re
 import zoneinfo
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ from bot.domain.routing import Cell, Letter, Phase, Role
 E = TypeVar("E", bound=StrEnum)
 
 PATTERN_LIMIT = 1_000
+BODY_LIMIT = 4_000
 _UNITS: Mapping[str, int] = {"s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -177,6 +179,17 @@ def one_of(kind: type[E], *, strip: bool = True) -> BeforeValidator:
         return plain
 
     return BeforeValidator(check)
+
+
+def small_json(value: Any) -> Any:
+    """What JSON can say, and briefly."""
+    try:
+        text = json.dumps(value, allow_nan=False)
+    except (ValueError, TypeError) as error:
+        raise Unfit("it can't be written as JSON", "dates and the like stand in quotes") from error
+    if len(text) > BODY_LIMIT:
+        raise Unfit(f"it has {len(text)} characters, at most {BODY_LIMIT} are taken", "send less")
+    return value
 
 
 PhaseName = Annotated[Phase, BeforeValidator(phase_named)]

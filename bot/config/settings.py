@@ -24,6 +24,7 @@ from bot.config.fields import (
     listed,
     matching,
     one_of,
+    small_json,
 )  # fmt: skip
 from bot.domain.alert import LabelMapping
 from bot.domain.models import Propagation
@@ -264,11 +265,55 @@ class RegistrySettings(Section):
     alias: Name = Field("champion", title="Alias", description="The alias whose version serves.")
 
 
+class MirrorSettings(RegistrySettings):
+    """A further pointer that follows the first one: another alias, or another registry."""
+
+    alias: Name = Field(title="Alias", description="The alias that follows; it must be there already.")
+    version_tag: str = Field(
+        "",
+        title="Tag with the version",
+        description="The tag of a version there that carries its number in `registry`. Without it the numbers are "
+        "equal.",
+    )
+
+
+class ProbeSettings(Section):
+    """A request by which the serving side itself is asked. It is sent often: it must change nothing and cost little."""
+
+    path: Annotated[
+        str, matching(r"/[^\s?#]*(\?[^\s#]*)?", "a path", "begin with a slash; the address is the target's")
+    ] = Field(
+        title="Path",
+        description="What is asked, such as `/predict`; `{name}` and `{namespace}` are the target's where its system "
+        "has those.",
+        max_length=500,
+    )
+    version: Annotated[
+        str, matching(r"([^\s.]+(\.[^\s.]+)*)?", "a place in an answer", "write the keys with dots: model.version")
+    ] = Field(
+        "",
+        title="Where the version stands",
+        description="Keys and places in the JSON answer, with dots: `model.version`, `versions.0`. Empty: the answer "
+        "says no version, it must only be 200.",
+        max_length=200,
+    )
+    body: Annotated[Any, BeforeValidator(small_json)] = Field(
+        None,
+        title="Body",
+        description="JSON that is posted, at most 4,000 characters. Without it the request is a GET.",
+    )
+
+
 class ServingSettings(Section):
     """A place where the model answers."""
 
     integration: Key = Field(title="Integration", description="A serving system, e.g. `bentoml`.")
     target: Name = Field(title="Target", description="The deployment's name there, or its base address.")
+    probes: tuple[ProbeSettings, ...] = Field(
+        (),
+        title="Probes",
+        description="Requests by which the model itself is asked: which version it is, and whether it answers at all.",
+    )
 
 
 class FreshSettings(Section):
@@ -305,7 +350,12 @@ class TrainingSettings(Section):
 class Environment(Section):
     """A model in one environment."""
 
-    registry: RegistrySettings | None = Field(None, title="Registry", description="Where its versions are kept.")
+    registry: RegistrySettings | None = Field(
+        None, title="Registry", description="Where its versions are kept: the pointer that serving reads."
+    )
+    mirrors: tuple[MirrorSettings, ...] = Field(
+        (), title="Mirrors", description="Further pointers that are moved after it, in this order."
+    )
     serving: tuple[ServingSettings, ...] = Field((), title="Serving", description="Where it answers.")
     propagation: Annotated[Propagation, one_of(Propagation)] | None = Field(
         None,
@@ -329,7 +379,12 @@ class Environment(Section):
         description="Metric → `higher` or `lower` is better. A new version that is worse than the champion in one of "
         "them can't be promoted.",
     )
-    training: TrainingSettings | None = Field(None, title="Training", description=str(TrainingSettings.__doc__))
+    training: TrainingSettings | None = Field(
+        None, title="Training", description="The pipeline that is meant when none is named."
+    )
+    other_trainings: Mapping[Key, TrainingSettings] = Field(
+        {}, title="Other trainings", description="Name → pipeline: `/mlops retrain MODEL --pipeline NAME`."
+    )
 
 
 class ModelSettings(Section):

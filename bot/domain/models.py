@@ -104,6 +104,32 @@ class Pointer:
     model: str
     alias: str
 
+    @property
+    def words(self) -> str:
+        """How people name it."""
+        return f"alias {self.alias} of {self.model} in {self.integration}"
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A further pointer that follows the one that serving reads."""
+
+    pointer: Pointer
+    version_tag: str = ""
+    """The tag of a version there with the number that it has where serving reads; without it the numbers are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A request by which the serving side itself is asked. It changes nothing; what is no 200 speaks against it."""
+
+    path: str
+    """Below the target's address; `{name}` and `{namespace}` where its system has those."""
+    version: str = ""
+    """Where the version stands in its JSON answer: `model.version`, `versions.0`. Empty: its status is all it says."""
+    body: str | None = None
+    """JSON text that is posted; `None`: it is a GET."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -111,6 +137,7 @@ class Target:
 
     integration: str
     name: str
+    probes: tuple[Probe, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +164,13 @@ class Training:
     fresh_metrics: str = ""
     """The integration that answers it."""
     fresh_within: timedelta = timedelta(hours=24)
+    name: str = ""
+    """What people call it; the default one goes by its pipeline's name."""
+
+    @property
+    def called(self) -> str:
+        """The word after `--pipeline`."""
+        return self.name or self.pipeline.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +191,15 @@ class Binding:
     gate: tuple[tuple[str, bool], ...] = ()
     """Metrics in which a challenger must not be worse; true: more is better."""
     training: Training | None = None
+    """The one that is meant when none is named."""
+    other_trainings: tuple[Training, ...] = ()
+    mirrors: tuple[Mirror, ...] = ()
+    """They follow `pointer`, in this order."""
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """All of them, the default one first."""
+        return (*((self.training,) if self.training else ()), *self.other_trainings)
 
 
 class Evidence(StrEnum):

@@ -123,11 +123,13 @@ class TrainingRun:
     url: str = ""
     """Where the pipeline can be looked at."""
     what: Literal["run"] = "run"
+    name: str = ""
+    """Which training of the model; empty: the default one."""
 
     @property
     def headline(self) -> str:
         """Which pipeline."""
-        return f"run of {self.pipeline.name}"
+        return f"run of {self.pipeline.name}{_named(self.name)}"
 
     @property
     def relied_on(self) -> object:
@@ -182,11 +184,13 @@ class Switch:
     paused: bool
     url: str = ""
     what: Literal["switch"] = "switch"
+    name: str = ""
+    """Which training of the model; empty: the default one."""
 
     @property
     def headline(self) -> str:
         """Which pipeline, and which way."""
-        return f"{self.pipeline.name} {'on → off' if self.paused else 'off → on'}"
+        return f"{self.pipeline.name}{_named(self.name)} {'on → off' if self.paused else 'off → on'}"
 
     @property
     def relied_on(self) -> object:
@@ -252,6 +256,10 @@ class Plan:
         }
         text = json.dumps(relied_on, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _named(training: str) -> str:
+    return f" ({training})" if training else ""
 
 
 def _seen(observation: Observation | None) -> object:

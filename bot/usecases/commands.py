@@ -173,6 +173,8 @@ class Commands:
             raise usage_error(name, f"“{plain[1][:40]}” was not understood{hint}.")
         if "to" in words.options and not words.options["to"]:
             raise usage_error(name, "To which version?")
+        if "pipeline" in words.options and not words.options["pipeline"]:
+            raise usage_error(name, "Which pipeline?")
         about = await self._about(words, place)
         model = plain[0] if plain else (about.model if about else None)
         if model is None:
@@ -182,7 +184,7 @@ class Commands:
         return await self.ask(
             Wish(
                 _KINDS[name], model, by, about, words.options.get("reason", ""), words.options.get("to"), percent,
-                _pairs(name, words.options.get("set", "")),
+                _pairs(name, words.options.get("set", "")), pipeline=words.options.get("pipeline", ""),
             )
         )  # fmt: skip
 
@@ -295,7 +297,7 @@ _KINDS: Mapping[str, OperationKind] = {kind.command: kind for kind in OperationK
 _USUAL = ("incident", "reason")
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "rollback": ("to", *_USUAL), "promote": ("to", *_USUAL), "freeze": _USUAL, "shift": ("to", *_USUAL),
-    "retrain": ("set", *_USUAL), "pause": _USUAL, "resume": _USUAL,
+    "retrain": ("pipeline", "set", *_USUAL), "pause": ("pipeline", *_USUAL), "resume": ("pipeline", *_USUAL),
 }  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from bot.domain.errors import BadInput
 from bot.domain.incident import Incident
 from bot.domain.operation import Operation
-from bot.domain.plan import OperationKind, Plan, TrainingRun, VersionMove
+from bot.domain.plan import OperationKind, Plan, Switch, TrainingRun, VersionMove
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Phase, PhaseChoice, Right, Route, may
 from bot.domain.timeline import Actor, Draft, Kind
@@ -99,7 +99,14 @@ def sentence(plan: Plan) -> str:
 
 def again(operation: Operation) -> str:
     """The command that asks for the same anew."""
-    return f"/mlops {operation.kind.command} {operation.model}"
+    aim = operation.plan.aim
+    named = asked_by(aim.name) if isinstance(aim, TrainingRun | Switch) else ""
+    return f"/mlops {operation.kind.command} {operation.model}{named}"
+
+
+def asked_by(training: str) -> str:
+    """What a command needs for a training that is not the default one."""
+    return f" --pipeline {training}" if training else ""
 
 
 def record(tx: Transaction, operation: Operation, kind: Kind, text: str, actor: Actor, evidence: str = "") -> None:

@@ -8,7 +8,7 @@ from bot.domain.incident import Incident, Status
 from bot.domain.models import Binding
 from bot.domain.operation import Operation, OperationState, move, progress
 from bot.domain.people import Person
-from bot.domain.plan import Check, CheckResult, OperationKind, Plan
+from bot.domain.plan import Check, CheckResult, OperationKind, Plan, Switch, TrainingRun
 from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import Permission, Right, Route, may
 from bot.domain.severity import Severity
@@ -18,6 +18,7 @@ from bot.ports.store import Store, Timer, Transaction
 from bot.usecases import notify
 from bot.usecases.operate import EXPIRE, REASON_LIMIT, again, plan_text, record, route_of, sentence, show
 from bot.usecases.plans import make
+from bot.usecases.plans.training import training_of
 from bot.usecases.reply import Reply, Tone, say
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
@@ -43,6 +44,8 @@ class Wish:
     undoes: int | None = None
     policy: str = ""
     """The policy that asks in the place of a person."""
+    pipeline: str = ""
+    """The name of a training; empty: the default one."""
 
     @property
     def actor(self) -> Actor:
@@ -67,7 +70,7 @@ async def ask(store: Store, setup: Setup, systems: Systems, clock: Clock, wish: 
     if there is not None:
         return there
     plan = await make.plan(store, setup, systems, clock, binding, make.Request(
-        wish.kind, wish.to, wish.percent, wish.parameters, wish.about
+        wish.kind, wish.to, wish.percent, wish.parameters, wish.about, wish.pipeline
     ))  # fmt: skip
     plan = _mind_environment(plan, environment)
     return await store.write(lambda tx: _propose(tx, setup, plan, route, wish))
@@ -117,7 +120,7 @@ def _meet(tx: Transaction, setup: Setup, binding: Binding, wish: Wish) -> Reply 
     going = tx.operations.holding(binding.model, binding.environment, wish.kind.lane)
     if going is None:
         return None
-    if going.kind is wish.kind:
+    if going.kind is wish.kind and not _another_pipeline(binding, going, wish):
         return _join(tx, setup, going, wish)
     if wish.kind in URGENT and going.kind in YIELDING and going.state is OperationState.AWAITING_APPROVAL:
         _put_aside(tx, setup, going, wish)
@@ -129,6 +132,15 @@ def _meet(tx: Transaction, setup: Setup, binding: Binding, wish: Wish) -> Reply 
         f"{setup.name(going.requested_by)} asked for {going.ref}; it is ended by /mlops cancel {going.ref}",
         tone=Tone.REFUSED,
     )
+
+
+def _another_pipeline(binding: Binding, going: Operation, wish: Wish) -> bool:
+    """Who asks for another training has not asked for the same."""
+    match going.plan.aim:
+        case TrainingRun(name=name) | Switch(name=name):
+            return training_of(binding, wish.pipeline).name != name
+        case _:
+            return False
 
 
 def _join(tx: Transaction, setup: Setup, going: Operation, wish: Wish) -> Reply:

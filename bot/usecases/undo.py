@@ -29,6 +29,6 @@ def wish(done: Operation, about: Incident | None, by: Person, reason: str) -> Wi
             return Wish(shift, done.model, by, about, why, to=aim.version, percent=aim.was, undoes=done.number)
         case Switch() as aim:
             kind = OperationKind.RESUME_PIPELINE if aim.paused else OperationKind.PAUSE_PIPELINE
-            return Wish(kind, done.model, by, about, why, undoes=done.number)
+            return Wish(kind, done.model, by, about, why, undoes=done.number, pipeline=aim.name)
         case _:
             raise AssertionError("a training was refused above")

@@ -138,11 +138,15 @@ def _aim(op: Operation) -> list[Block]:
             return [why, _metrics(aim.current, aim.target, "now")]
         case TrainingRun() as aim:
             rows = [[text(f"{name} = {value}", limit=200)] for name, value in aim.parameters[:PARAMETERS_SHOWN]]
-            pipeline = section(text("Pipeline ", bold=True), text(aim.pipeline.name, limit=100), *_linked(aim.url))
+            pipeline = section(text("Pipeline ", bold=True), text(_pipeline(aim), limit=100), *_linked(aim.url))
             shown = bullets(rows) if rows else section(text("It gets no parameters."))
             return [rich(pipeline, shown)]
         case _:
             return []
+
+
+def _pipeline(aim: TrainingRun) -> str:
+    return f"{aim.pipeline.name} ({aim.name})" if aim.name else aim.pipeline.name
 
 
 def _linked(url: str) -> list[Element]:

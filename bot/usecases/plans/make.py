@@ -28,6 +28,8 @@ class Request:
     percent: int | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     about: Incident | None = None
+    pipeline: str = ""
+    """The name of a training; empty: the default one."""
 
 
 async def plan(store: Store, setup: Setup, systems: Systems, clock: Clock, binding: Binding, request: Request) -> Plan:
@@ -47,12 +49,13 @@ async def plan(store: Store, setup: Setup, systems: Systems, clock: Clock, bindi
         case OperationKind.RETRAIN:
             known = await store.read(lambda tx: _history(tx, binding, request.about))
             made = await training.plan_retrain(
-                systems, setup.policies, binding, known, request.parameters, now=clock.now()
+                systems, setup.policies, binding, known, request.parameters, name=request.pipeline, now=clock.now()
             )
         case OperationKind.PAUSE_PIPELINE | OperationKind.RESUME_PIPELINE:
             made = await switching.plan_switch(
-                systems, binding, paused=request.kind is OperationKind.PAUSE_PIPELINE, now=clock.now(), ttl=ttl
-            )
+                systems, binding, request.pipeline, paused=request.kind is OperationKind.PAUSE_PIPELINE,
+                now=clock.now(), ttl=ttl,
+            )  # fmt: skip
     return replace(made, checks=(*made.checks, *_frozen(setup, made, clock)))
 
 

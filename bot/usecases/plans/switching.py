@@ -5,15 +5,19 @@ from datetime import datetime, timedelta
 from bot.domain.errors import BadInput
 from bot.domain.models import Binding
 from bot.domain.plan import Check, CheckResult, OperationKind, Plan, Switch
+from bot.usecases.operate import asked_by
 from bot.usecases.plans.training import training_of
 from bot.usecases.systems import Systems
 
 _UNCHANGED = "Nothing was planned or changed."
 
 
-async def plan_switch(systems: Systems, binding: Binding, *, paused: bool, now: datetime, ttl: timedelta) -> Plan:
+async def plan_switch(
+    systems: Systems, binding: Binding, name: str = "", *, paused: bool, now: datetime, ttl: timedelta
+) -> Plan:
     """Read the pipeline and make the plan. Raises BadInput when it is so already, IntegrationErrors."""
-    ref = training_of(binding).pipeline
+    training = training_of(binding, name)
+    ref = training.pipeline
     switch = systems.switches.get(ref.integration)
     if switch is None:
         raise BadInput(
@@ -31,11 +35,11 @@ async def plan_switch(systems: Systems, binding: Binding, *, paused: bool, now: 
         kind=OperationKind.PAUSE_PIPELINE if paused else OperationKind.RESUME_PIPELINE,
         model=binding.model,
         environment=binding.environment,
-        aim=Switch(ref, paused, pipeline.url),
+        aim=Switch(ref, paused, pipeline.url, name=training.name),
         checks=(Check("schedule now", CheckResult.PASS, f"it {known}{schedule}"),),
         calls=(switch.plan_pause(ref.name, paused=paused),),
         cannot=systems.cannot.get(ref.integration, ()),
-        undo=f"/mlops {'resume' if paused else 'pause'} {binding.model}",
+        undo=f"/mlops {'resume' if paused else 'pause'} {binding.model}{asked_by(training.name)}",
         made_at=now,
         expires_at=now + ttl,
     )

@@ -45,8 +45,17 @@ class _Facts:
     now: datetime
 
 
-def training_of(binding: Binding) -> Training:
-    """How the model is trained. Raises BadInput when the configuration doesn't say."""
+def training_of(binding: Binding, name: str = "") -> Training:
+    """The training of that name, else the default one. Raises BadInput when the configuration doesn't have it."""
+    if name and binding.trainings:
+        found = next((one for one in binding.trainings if one.called.casefold() == name.casefold()), None)
+        if found is None:
+            raise BadInput(
+                f"{binding.model} has no training pipeline {name[:40]} in {binding.environment}.",
+                not_done=_UNCHANGED,
+                next_step=f"It has: {', '.join(one.called for one in binding.trainings)}.",
+            )
+        return found
     if binding.training is None:
         raise BadInput(
             f"No training pipeline of {binding.model} is configured.",
@@ -68,16 +77,17 @@ async def plan_retrain(
     known: History,
     given: Mapping[str, str],
     *,
+    name: str = "",
     now: datetime,
 ) -> Plan:
     """Read everything and make the plan. Raises BadInput for parameters that the pipeline doesn't take."""
-    training = training_of(binding)
+    training = training_of(binding, name)
     orchestrator = systems.orchestrator(training.pipeline.integration)
     facts = await _read(systems, binding, training, now)
     parameters = _parameters(training, facts.pipeline, given, known.about)
     aim = TrainingRun(
         training.pipeline, tuple(parameters.items()), facts.champion, facts.newest, binding.challenger,
-        facts.pipeline.url,
+        facts.pipeline.url, name=training.name,
     )  # fmt: skip
     call = orchestrator.plan_start(training.pipeline.name, parameters, key=KEY)
     return Plan(

@@ -192,13 +192,14 @@ class TrainingStory:
         if operation.state is not OperationState.VERIFYING or operation.result is not None:
             return STOP if operation.state.final else GO_ON
         binding = self._course.setup.binding(operation.model, operation.environment)
-        if binding is None or binding.pointer is None or binding.training is None:
-            text = "The run has succeeded. No registry is configured in which its version could be looked for."
+        training = _configured(operation, binding)
+        if binding is None or binding.pointer is None or training is None:
+            text = f"The run has succeeded. {_not_looked_for(operation, binding)}"
             return await self._course.end(number, OperationState.SUCCEEDED, Kind.SUCCEEDED, text)
         deadline = self._course.clock.now() + self._course.setup.policies.confirm_within
         while True:
             try:
-                new, why = await self._new_version(operation, binding, binding.training)
+                new, why = await self._new_version(operation, binding, training)
             except BotError as error:
                 new, why = None, error.what
             if new is not None:
@@ -301,6 +302,22 @@ def aim_of(operation: Operation) -> TrainingRun:
     aim = operation.plan.aim
     assert isinstance(aim, TrainingRun), "stories are told by their aim"
     return aim
+
+
+def _configured(operation: Operation, binding: Binding | None) -> Training | None:
+    """The training that was started, as the configuration has it now."""
+    trainings = binding.trainings if binding is not None else ()
+    return next((one for one in trainings if one.name == aim_of(operation).name), None)
+
+
+def _not_looked_for(operation: Operation, binding: Binding | None) -> str:
+    """Why the version that a run has yielded is left alone."""
+    if binding is None or binding.pointer is None:
+        return "No registry is configured in which its version could be looked for."
+    aim = aim_of(operation)
+    return (
+        f"The training {aim.name or aim.pipeline.name} is no longer configured, so that its version was not looked for."
+    )
 
 
 def _newer(versions: Sequence[ModelVersion], newest: str) -> list[ModelVersion]:
