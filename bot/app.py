@@ -35,6 +35,7 @@ from bot.slack.side import SlackSide
 from bot.store.sqlstore import SqlStore
 from bot.usecases import digest as digests
 from bot.usecases import operate, summaries
+from bot.usecases.asking import Asking
 from bot.usecases.clockwork import Clockwork
 from bot.usecases.desk import Desk, PageLink
 from bot.usecases.execute import Executor
@@ -43,7 +44,7 @@ from bot.usecases.grammar import number
 from bot.usecases.ingest import Intake
 from bot.usecases.live import look_at_models
 from bot.usecases.policy import POLICY, PolicyStory
-from bot.usecases.reconcile import reconcile
+from bot.usecases.reconcile import ask_one, reconcile
 from bot.usecases.reply import Bullets, Reply, Table, Tone, say
 from bot.usecases.systems import Systems
 from bot.web import WebParts, build_web, signed_link, signing_key
@@ -192,7 +193,10 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
     executor = Executor(store, setup, parts.systems, clock, heartbeat, slack.nudge)
     clockwork = Clockwork(store, setup, parts.systems, clock, slack.nudge)
     jobs = Jobs(store, clock, _jobs(parts, clockwork, slack))
-    web = _web(parts, token, slack)
+    asking = Asking(
+        parts.systems.polls, lambda source: ask_one(source, store, setup, parts.systems, clock, slack.nudge)
+    )
+    web = _web(parts, token, slack, asking)
     async with contextlib.AsyncExitStack() as stack:
         await heartbeat.start()
         stack.push_async_callback(heartbeat.stop)
@@ -201,6 +205,7 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
         parts.engine.register(POLICY, policies.story)
         await parts.engine.launch()
         stack.push_async_callback(parts.engine.stop)
+        stack.push_async_callback(asking.stop)
         server = await _start_web(web, listening)
         stack.push_async_callback(_stop_web, server)
         await slack.start(_desk(parts, token, slack.nudge))
@@ -236,7 +241,7 @@ def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide) -> list[Job]:
     return jobs
 
 
-def _web(parts: Core, token: str, slack: SlackSide) -> Any:
+def _web(parts: Core, token: str, slack: SlackSide, asking: Asking) -> Any:
     setup = parts.loaded.setup
     web = parts.loaded.settings.web
     return build_web(
@@ -251,6 +256,7 @@ def _web(parts: Core, token: str, slack: SlackSide) -> Any:
             slack_events=slack.http_handler,
             base_url=str(web.base_url or f"http://{web.host}:{web.port}"),
             signing_key=signing_key(token),
+            cut_short=asking.now,
         )
     )
 

@@ -74,13 +74,16 @@ class Intake:
 
 
 def take_alerts(
-    tx: Transaction, setup: Setup, alerts: Sequence[Alert], *, evidence: str, late: bool = False
+    tx: Transaction, setup: Setup, alerts: Sequence[Alert], *, evidence: str, late: bool = False, usual: bool = False
 ) -> Receipt:
-    """Fold alerts into episodes and incidents. `late`: learned by asking the source, not by its delivery."""
+    """Fold alerts into episodes and incidents. `late`: learned by asking the source, not by its delivery.
+
+    `usual`: asking is how that source tells, so the timeline says nothing of it.
+    """
     counts = dict.fromkeys(EpisodeChange, 0)
     joined = 0
     touched_: list[int] = []
-    log, joined_before = AlertLog(tx, evidence, late=late), Joined()
+    log, joined_before = AlertLog(tx, evidence, late=late and not usual), Joined()
     for alert in alerts:
         found = _fold(tx, alert, late=late)
         episode = found.episode

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.errors import IntegrationError
-from bot.domain.incident import Status, confirm
+from bot.domain.incident import confirm
 from bot.domain.timeline import Actor, ActorKind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
-from bot.usecases import notify
+from bot.usecases import notify, witness
 from bot.usecases.ingest import Receipt, take_alerts
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
@@ -34,19 +34,25 @@ class Reconciled:
 async def reconcile(
     store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None]
 ) -> Sequence[Reconciled]:
-    """Ask every source that can be asked, and enter the difference."""
-    results: list[Reconciled] = []
-    for source, poll in systems.polls.items():
-        asked_at = clock.now()
-        try:
-            firing = await poll.firing()
-        except IntegrationError as error:
-            results.append(Reconciled(source, fault=error.what))
-            continue
-        results.append(await store.write(_Round(setup, source, tuple(firing), asked_at).decide))
-    if any(r.missed_firing or r.missed_resolved or r.confirmed for r in results):
+    """Ask every source that can be asked, one after the other, and enter the difference."""
+    return [await ask_one(source, store, setup, systems, clock, nudge) for source in systems.polls]
+
+
+async def ask_one(
+    source: str, store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None]
+) -> Reconciled:
+    """Ask one source what fires, and enter the difference; what could not be asked is a finding, not an error."""
+    asked_at = clock.now()
+    try:
+        firing = tuple(await systems.polls[source].firing())
+    except IntegrationError as error:
+        return Reconciled(source, fault=error.what)
+    doubted = await witness.doubted(store, systems, source)
+    only_asked = source not in systems.sources
+    result = await store.write(_Round(setup, source, firing, asked_at, doubted, only_asked).decide)
+    if result.missed_firing or result.missed_resolved or result.confirmed:
         nudge()
-    return results
+    return result
 
 
 def _absences(tx: Transaction, source: str) -> Mapping[str, str]:
@@ -61,15 +67,22 @@ class _Round:
     source: str
     firing: tuple[Alert, ...]
     asked_at: datetime
+    doubted: frozenset[int]
+    """Incidents whose end can't be confirmed now."""
+    only_asked: bool
+    """The source delivers nothing, so that nothing of it is late."""
 
     def decide(self, tx: Transaction) -> Reconciled:
         evidence = f"asked {self.source} at {self.asked_at:%Y-%m-%dT%H:%M:%SZ}"
         missed = [alert for alert in self.firing if not alert.muted and not self._known(tx, alert)]
-        opened = take_alerts(tx, self.setup, missed, evidence=evidence, late=True) if missed else Receipt()
+        opened = self._take(tx, missed, evidence) if missed else Receipt()
         gone = self._gone(tx)
-        ended = take_alerts(tx, self.setup, gone, evidence=evidence, late=True) if gone else Receipt()
+        ended = self._take(tx, gone, evidence) if gone else Receipt()
         confirmed = self._confirm(tx)
         return Reconciled(self.source, opened.opened + opened.joined, ended.resolved, confirmed)
+
+    def _take(self, tx: Transaction, alerts: Sequence[Alert], evidence: str) -> Receipt:
+        return take_alerts(tx, self.setup, alerts, evidence=evidence, late=True, usual=self.only_asked)
 
     def _known(self, tx: Transaction, alert: Alert) -> bool:
         """Whether it is known to fire, or has ended since we asked: then the answer is older than what we know."""
@@ -105,9 +118,8 @@ class _Round:
     def _confirm(self, tx: Transaction) -> int:
         """A resolution that the source's own list agrees with counts as confirmed by it."""
         count, listed = 0, self._listed()
-        for incident in tx.incidents.newest(limit=50, status=Status.RESOLVED):
-            settled = incident.resolved_at is not None and incident.resolved_at < self.asked_at
-            if incident.source != self.source or incident.confirmed or not settled:
+        for incident in witness.unconfirmed(tx, self.source, before=self.asked_at):
+            if incident.number in self.doubted:
                 continue
             if any((a.instance, a.fingerprint) in listed for a in tx.episodes.alerts_of(incident.number, limit=1_000)):
                 continue  # it fires again, silenced: "lists none of its alerts" would be untrue

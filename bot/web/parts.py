@@ -26,7 +26,7 @@ class WebParts:
 
     `readiness` maps a part's name to a check: `None` is fine, a text says what is not. `token` is the program's bearer
     token; an empty one lets nobody in. `signing_key` signs the links of timeline pages. `body_seconds` is how long a
-    sender may take to send a body.
+    sender may take to send a body. `cut_short` hears of a source whose delivery said that it leaves alerts out.
     """
 
     intake: Intake
@@ -39,6 +39,7 @@ class WebParts:
     slack_events: Callable[[Request], Awaitable[Response]] | None
     base_url: str
     signing_key: bytes = field(repr=False)
+    cut_short: Callable[[str], None] = lambda _: None
     metrics: WebMetrics = field(default_factory=WebMetrics)
     body_limit: int = BODY_LIMIT
     body_seconds: float = 30.0

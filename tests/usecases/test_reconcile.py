@@ -1,17 +1,22 @@
 """Every webhook source loses alerts: what asking finds is entered, as learned late (P3), and nothing is made up (P10)."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import Unreachable
+from bot.domain.alert import Alert
+from bot.domain.errors import IntegrationError, Refused, Unreachable
 from bot.domain.incident import Status
 from bot.domain.post import PostKind
 from bot.domain.timeline import Kind
-from bot.usecases.reconcile import Reconciled, reconcile
+from bot.ports.systems import AlertSource, Delivery, Metrics, Series
+from bot.usecases.asking import Asking
+from bot.usecases.reconcile import Reconciled, ask_one, reconcile
 from bot.usecases.systems import Systems
 from tests.fakes.polls import FakeAlertPoll
 from tests.usecases.ingest_world import Watch, an_alert, minutes, over
@@ -19,9 +24,20 @@ from tests.usecases.ingest_world import Watch, an_alert, minutes, over
 NOTHING = Reconciled("alertmanager")
 
 
+class OnlyItsName(AlertSource):
+    """A source that delivers, too."""
+
+    def verify(self, delivery: Delivery) -> bool:
+        raise NotImplementedError
+
+    def alerts(self, delivery: Delivery) -> list[Alert]:
+        raise NotImplementedError
+
+
 @pytest.fixture
 async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
     here = Watch(tmp_path / "watch.db")
+    here.systems = replace(here.systems, sources={"alertmanager": OnlyItsName()})
     await here.store.open()
     yield here
     await here.store.close()
@@ -109,7 +125,7 @@ async def test_a_source_that_is_down_ends_nothing_and_opens_nothing(watch: Watch
 async def test_one_source_that_is_down_does_not_keep_us_from_asking_the_others(watch: Watch) -> None:
     down = FakeAlertPoll(fault=Unreachable("It does not answer.", system="grafana"))
     watch.poll.lists = [an_alert(watch.start)]
-    systems = Systems(polls={"grafana": down, "alertmanager": watch.poll})
+    systems = replace(watch.systems, polls={"grafana": down, "alertmanager": watch.poll})
     watch.clock.advance(1)
     results = await reconcile(watch.store, watch.setup, systems, watch.clock, lambda: None)
     assert [(r.source, r.missed_firing, bool(r.fault)) for r in results] == [
@@ -195,6 +211,7 @@ async def test_an_outage_in_a_storm_is_healed_in_one_round(watch: Watch) -> None
     alerts = [an_alert(watch.start, f"Alert{n}", model=f"m{n % 3}") for n in range(400)]
     await watch.send(*alerts[:300])
     await watch.restart()
+    watch.systems = replace(watch.systems, sources={"alertmanager": OnlyItsName()})
     watch.poll.lists = alerts[200:]
     assert await watch.ask() == replace(NOTHING, missed_firing=100, missed_resolved=200)
     assert {i.alerts_firing for i in await watch.incidents()} == {66, 67}
@@ -211,3 +228,155 @@ async def test_a_resolution_is_not_confirmed_while_the_alert_fires_silenced(watc
     assert not (await watch.incident()).confirmed
     watch.poll.lists = []
     assert await watch.ask() == replace(NOTHING, confirmed=1)
+
+
+# ---------------------------------------------------------------- who measures it
+
+
+class Witness(Metrics):
+    """Answers queries about every alert, until it doesn't."""
+
+    def __init__(self) -> None:
+        self.fault: IntegrationError | None = None
+        self.asked: list[str] = []
+
+    def query_of(self, alert: Alert) -> str | None:
+        return alert.name
+
+    async def value(self, query: str) -> float | None:
+        self.asked.append(query)
+        if self.fault is not None:
+            raise self.fault
+        return 0.1
+
+    async def range(self, query: str, *, start: datetime, end: datetime, step: float) -> Sequence[Series]:
+        raise NotImplementedError
+
+
+async def test_an_end_is_not_confirmed_while_who_measures_it_is_silent(watch: Watch) -> None:
+    """Alertmanager says resolved when Prometheus stops, and then lists nothing any more."""
+    witness = Witness()
+    watch.systems = replace(watch.systems, metrics={"prometheus": witness})
+    alert = an_alert(watch.start)
+    await watch.send(alert)
+    await watch.send(over(alert))
+    witness.fault = Unreachable("Prometheus does not answer.", system="prometheus")
+    assert await watch.ask() == NOTHING
+    assert not (await watch.incident()).confirmed
+    witness.fault = Refused("That is no query.", system="prometheus")  # it is there, and that is all we need to know
+    assert await watch.ask() == replace(NOTHING, confirmed=1)
+
+
+async def test_a_silent_witness_is_asked_once_a_round(watch: Watch) -> None:
+    witness = Witness()
+    witness.fault = Unreachable("Prometheus does not answer.", system="prometheus")
+    watch.systems = replace(watch.systems, metrics={"prometheus": witness})
+    alerts = [an_alert(watch.start, model=f"m{n}") for n in range(20)]
+    await watch.send(*alerts)
+    await watch.send(*map(over, alerts))
+    assert await watch.ask() == NOTHING
+    assert len(witness.asked) == 1
+    witness.fault = None
+    assert [(await watch.ask()).confirmed for _ in range(3)] == [10, 10, 0]
+
+
+async def test_more_ends_than_a_page_are_confirmed(watch: Watch) -> None:
+    alerts = [an_alert(watch.start, model=f"m{n}") for n in range(120)]
+    await watch.send(*alerts)
+    await watch.send(*map(over, alerts))
+    assert await watch.ask() == replace(NOTHING, confirmed=120)
+
+
+# ---------------------------------------------------------------- a source that only can be asked
+
+
+async def test_nothing_is_late_of_a_source_that_delivers_nothing(watch: Watch) -> None:
+    watch.systems = replace(watch.systems, sources={})
+    alert = an_alert(watch.start)
+    watch.poll.lists = [alert]
+    await watch.ask()
+    assert [entry.text for entry in await watch.timeline(1, Kind.ALERT_FIRED)] == [
+        "ModelErrorRateHigh fires: ModelErrorRateHigh is true"
+    ]
+    watch.poll.lists = []
+    assert (await watch.ask()).missed_resolved == 1
+    assert len(await watch.timeline(1, Kind.ALERT_RESOLVED)) == 1
+    assert await watch.timeline(1, Kind.LEARNED_LATE) == []
+
+
+# ---------------------------------------------------------------- the rest of a delivery that was cut
+
+
+async def test_the_rest_of_a_cut_delivery_is_asked_for_in_the_background(watch: Watch) -> None:
+    alerts = [an_alert(watch.start, f"Alert{n}") for n in range(5)]
+    watch.poll.lists = alerts
+    await watch.send(replace(alerts[0], truncated=True))
+    watch.clock.advance(1)
+    asking = Asking(watch.systems.polls, functools.partial(_ask, watch))
+    asking.now("alertmanager")
+    asking.now("alertmanager")
+    assert watch.poll.asked == 0  # not in the request
+    await asking.settled()
+    assert (await watch.incident()).alerts_firing == 5
+    assert watch.poll.asked == 1
+    await asking.stop()
+
+
+async def test_what_is_cut_while_we_ask_is_asked_for_once_more(watch: Watch) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    times: list[str] = []
+
+    async def slowly(source: str) -> Reconciled:
+        times.append(source)
+        begun.set()
+        await go_on.wait()
+        return NOTHING
+
+    asking = Asking(["alertmanager"], slowly)
+    asking.now("alertmanager")
+    await begun.wait()
+    for _ in range(10):
+        asking.now("alertmanager")
+    go_on.set()
+    await asking.settled()
+    assert times == ["alertmanager"] * 2
+
+
+async def test_asking_in_vain_is_logged_and_ends(watch: Watch, caplog: pytest.LogCaptureFixture) -> None:
+    watch.poll.fault = Unreachable("Alertmanager does not answer.", system="alertmanager")
+
+    async def broken(source: str) -> Reconciled:
+        raise RuntimeError(source)
+
+    for ask in (functools.partial(_ask, watch), broken):
+        asking = Asking(["alertmanager"], ask)
+        asking.now("alertmanager")
+        asking.now("whylabs")
+        await asking.settled()
+    assert [record.message for record in caplog.records] == [
+        "whylabs left alerts out of a delivery, and can't be asked for them",
+        "alertmanager left alerts out of a delivery and could not be asked: Alertmanager does not answer.",
+        "whylabs left alerts out of a delivery, and can't be asked for them",
+        "alertmanager left alerts out of a delivery, and asking for them failed",
+    ]
+
+
+async def test_stopping_cancels_what_hangs(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.usecases.asking.PATIENCE", 0.01)
+    never = asyncio.Event()
+    begun = asyncio.Event()
+
+    async def hangs(_source: str) -> Reconciled:
+        begun.set()
+        await never.wait()
+        return NOTHING
+
+    asking = Asking(["alertmanager"], hangs)
+    asking.now("alertmanager")
+    await begun.wait()
+    await asking.stop()
+    await asking.settled()
+
+
+async def _ask(watch: Watch, source: str) -> Reconciled:
+    return await ask_one(source, watch.store, watch.setup, watch.systems, watch.clock, lambda: None)

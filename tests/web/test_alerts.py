@@ -346,3 +346,12 @@ async def test_a_delivery_says_when_it_was_repeated(site: Site) -> None:
         {"ignored"},
         {"ignored"},
     ]
+
+
+async def test_who_asks_hears_of_a_delivery_that_was_cut_short_and_of_no_other(site: Site) -> None:
+    cut: list[str] = []
+    site.limits["cut_short"] = cut.append
+    await site.post("alertmanager", load("alertmanager", "first_firing").body)
+    assert cut == []
+    await site.post("alertmanager", load("alertmanager", "max_20_of_1000_truncated").body)
+    assert cut == ["alertmanager"]
