@@ -1,9 +1,10 @@
 """The night in a real browser, with everything real behind it: what a person on call clicks, types and sees."""
 
 import pytest
+from playwright.async_api import Browser, Locator, Page, expect
 
 from bot.demo.history import MODEL
-from tests.browser import Browser, Tab, artefacts
+from tests.browser import PHONE, a_tab, artefacts, chromium, enter
 from tests.needs import needs
 from tests.smoke.conftest import Bot
 
@@ -12,67 +13,124 @@ pytestmark = [
     pytest.mark.xdist_group("machines"),
     needs("mlflow", "bentoml", "chromium"),
 ]
-CARD = "#log .msg:not(.ephemeral)"
-THREAD = "#side .thread-replies"
+WINDOW = (1180, 830)
+NOTE, THREAD = "#log .msg.ephemeral", "#side .thread-replies"
+CHANGED_WITHIN = 60_000
+"""Milliseconds from an approval until the machines have done it and said so."""
 
 
-async def enter(tab: Tab, bot: Bot, who: str, thread: str = "") -> None:
-    where = f"&thread={thread}" if thread else ""
-    await tab.open(f"{bot.workspace_url}/?as={who}&channel=ml-incidents{where}")
-    await tab.until("document.querySelector('.link-state').classList.contains('live')")
+async def test_from_declaring_to_the_export(bot: Bot) -> None:
+    await bot.start()
+    async with chromium() as browser, a_tab(browser, WINDOW, scale=1.5) as page:
+        await enter(page, bot.workspace_url, "mika")
+        card = _card(page)
 
+        await _command(page, "declare")
+        form = page.get_by_role("dialog", name="Declare an incident")
+        await form.get_by_label("What is wrong").fill("Good cards are declined")
+        await form.get_by_label("Model").select_option(MODEL)
+        await form.get_by_label("Severity").select_option("sev2")
+        await _picture(page, "declare")
+        await form.get_by_role("button", name="Declare").click()
+        await expect(page.locator(NOTE)).to_contain_text("INC-1 is open: Good cards are declined")
+        await expect(card).to_contain_text("declared by a person")
+        await expect(card).to_contain_text("sev2")
 
-async def run_command(tab: Tab, text: str) -> None:
-    await tab.type(f"/mlops {text}", into="#main .composer textarea")
-    await tab.press("Enter")
+        await _acknowledge(page)
+        await _ask_for_the_rollback(page, "good cards are declined")
+        await _approve_on_a_phone(browser, bot)
+        await _seen_to_be_done(page, bot)
+
+        await card.get_by_role("button", name="Resolve").click()
+        await expect(card).to_contain_text("Status resolved")
+        said = await _export(page, bot)
+    assert "# INC-1: Good cards are declined" in said
+    assert "Mika Laine declared INC-1" in said
 
 
 async def test_from_the_alert_to_the_export(bot: Bot) -> None:
     await bot.start()
-    card = await bot.incident()
-    thread = str(card["ts"])
-    async with Browser.start() as browser, browser.tab() as tab:
-        await tab.size(1180, 830, scale=1.5)
-        await enter(tab, bot, "mika")
-        await tab.sees("promoted by Dana", CARD)
-        await tab.screenshot(artefacts() / "card.png")
-        await tab.click("text=Acknowledge")
-        await tab.sees("acknowledged by Mika Laine", CARD)
-        await tab.sees("Escalation has stopped.", ".msg.ephemeral")
-
-        await run_command(tab, f"rollback {MODEL} --reason drift since version 3")
-        await tab.sees("OP-1 is planned", ".msg.ephemeral:last-child")
-        await tab.click("#log .replies")
-        await tab.sees("Awaiting approval", THREAD)
-        await tab.screenshot(artefacts() / "plan.png")
+    await bot.incident()
+    async with chromium() as browser, a_tab(browser, WINDOW, scale=1.5) as page:
+        await enter(page, bot.workspace_url, "mika")
+        await expect(_card(page)).to_contain_text("promoted by Dana")
+        await _picture(page, "card")
+        await _acknowledge(page)
+        await _ask_for_the_rollback(page, "drift since version 3")
+        await _picture(page, "plan")
 
         # She may not approve what she asked for; Devi may, and is asked once more.
-        await tab.click(f"{THREAD} button[data-action='operation.approve']")
-        await tab.click(".dialog [data-answer=yes]")
-        await tab.sees("somebody else must approve it", "#side")
-        async with browser.tab() as phone:
-            await phone.size(390, 844, touch=True, scale=2)
-            await phone.colours(dark=True)
-            await enter(phone, bot, "devi", thread)
-            await phone.click(f"{THREAD} button[data-action='operation.approve']")
-            await phone.sees("goes from version 3 to version 2, now", ".dialog")
-            await phone.screenshot(artefacts() / "approve-on-a-phone.png")
-            await phone.click(".dialog [data-answer=yes]")
-            await phone.until(_says(THREAD, "Serving confirmed: version 2 answers."), 60)
-            await phone.screenshot(artefacts() / "confirmed-on-a-phone.png")
-            assert phone.errors == []
-        await tab.sees("serving confirmed", CARD)
-        assert await bot.story.alias() == "2"
-        assert await bot.story.served() == "v2"
+        await _press_approve(page)
+        await page.get_by_role("alertdialog").locator("[data-answer=yes]").click()
+        await expect(page.locator("#side")).to_contain_text("somebody else must approve it")
+        await _approve_on_a_phone(browser, bot, pictures=True)
+        await _seen_to_be_done(page, bot)
 
         await bot.story.post_alert("drift", ended=True)
-        await tab.sees("Status resolved", CARD)
-        await run_command(tab, "timeline INC-1 export md")
-        await tab.sees("INC-1.md", "#log")
-        await tab.screenshot(artefacts() / "resolved.png")
-        assert tab.errors == []
-    assert b"# INC-1: ModelFeatureDrift" in await bot.workspace.wait_for_file("INC-1.md", 10)
+        await expect(_card(page)).to_contain_text("Status resolved")
+        said = await _export(page, bot)
+        await _picture(page, "resolved")
+    assert "# INC-1: ModelFeatureDrift" in said
 
 
-def _says(selector: str, text: str) -> str:
-    return f"document.querySelector({selector!r}).textContent.includes({text!r})"
+# ---------------------------------------------------------------- what both nights have
+
+
+def _card(page: Page) -> Locator:
+    return page.locator("#log .msg:not(.ephemeral)").first
+
+
+async def _command(page: Page, text: str) -> None:
+    field = page.locator("#main .composer textarea")
+    await field.fill(f"/mlops {text}")
+    await field.press("Enter")
+
+
+async def _acknowledge(page: Page) -> None:
+    await _card(page).get_by_role("button", name="Acknowledge").click()
+    await expect(_card(page)).to_contain_text("acknowledged by Mika Laine")
+    await expect(page.locator(NOTE).last).to_contain_text("Escalation has stopped.")
+
+
+async def _ask_for_the_rollback(page: Page, why: str) -> None:
+    await _command(page, f"rollback {MODEL} --incident INC-1 --reason {why}")
+    await expect(page.locator(NOTE).last).to_contain_text("OP-1 is planned")
+    await _card(page).locator(".replies").click()
+    await expect(page.locator(THREAD)).to_contain_text("Awaiting approval")
+
+
+async def _press_approve(page: Page) -> None:
+    await page.locator(THREAD).get_by_role("button", name="Approve").click()
+
+
+async def _approve_on_a_phone(browser: Browser, bot: Bot, *, pictures: bool = False) -> None:
+    card = await bot.story.card(lambda _: True)
+    async with a_tab(browser, PHONE, dark=True, scale=2) as phone:
+        await enter(phone, bot.workspace_url, "devi", f"&thread={card['ts']}")
+        await phone.locator(THREAD).get_by_role("button", name="Approve").tap()
+        question = phone.get_by_role("alertdialog")
+        await expect(question).to_contain_text("goes from version 3 to version 2, now")
+        if pictures:
+            await _picture(phone, "approve-on-a-phone")
+        await question.locator("[data-answer=yes]").tap()
+        await expect(phone.locator(THREAD)).to_contain_text(
+            "Serving confirmed: version 2 answers.", timeout=CHANGED_WITHIN
+        )
+        if pictures:
+            await _picture(phone, "confirmed-on-a-phone")
+
+
+async def _seen_to_be_done(page: Page, bot: Bot) -> None:
+    await expect(_card(page)).to_contain_text("serving confirmed")
+    assert await bot.story.alias() == "2"
+    assert await bot.story.served() == "v2"
+
+
+async def _export(page: Page, bot: Bot) -> str:
+    await _command(page, "timeline INC-1 export md")
+    await expect(page.locator("#log")).to_contain_text("INC-1.md")
+    return (await bot.workspace.wait_for_file("INC-1.md", 10)).decode()
+
+
+async def _picture(page: Page, name: str) -> None:
+    await page.screenshot(path=artefacts() / f"{name}.png")

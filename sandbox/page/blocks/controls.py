@@ -142,7 +142,8 @@ def _select(element: Json, block_id: str, sheet: Sheet) -> Markup:
         ]
         options.append(el("optgroup", drawn, label=label) if label else join(drawn))
     hooks = {**_hooks(element, block_id, sheet), "data_act": True}
-    box = el("select", options, class_="select", aria_label=holder, **hooks) + confirmation(element, sheet)
+    # As a title, which gives way to the label of an input; an aria-label would hide it.
+    box = el("select", options, class_="select", title=holder, **hooks) + confirmation(element, sheet)
     return _asked_for(element, box) if kind == "external_select" else box
 
 
