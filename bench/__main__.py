@@ -6,14 +6,17 @@ import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from bench import alert_to_slack, ingest, operations, storm
+from bench import alert_to_slack, duplicates, growth, ingest, kill, operations, storm
 from bench.figures import Report
 
 BENCHMARKS: Mapping[str, Callable[[Path], Coroutine[None, None, Report]]] = {
     "alert-to-slack": alert_to_slack.run,
     "operations": operations.run,
     "ingest": ingest.run,
+    "duplicates": duplicates.run,
     "storm": storm.run,
+    "kill": kill.run,
+    "growth": growth.run,
 }
 
 

@@ -3,7 +3,8 @@
 import asyncio
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ PATH = "/alerts/alertmanager"
 """Where the bot takes deliveries."""
 CHANNEL = "ml-incidents"
 MIKA = "U0MLENG01"
+DIRECT = ("@mika",)
+"""Where people are paged: of this configuration only she is Responsible for what drifts."""
 CONFIG = """
 people:
   mika: {name: Mika Laine, slack: U0MLENG01, roles: [ml_engineer, data_scientist, data_engineer, product_manager]}
@@ -51,6 +54,14 @@ class Bot:
         """One number from its database, read beside it."""
         return count(self.folder, query)
 
+    async def until_shown(self, within: float = 120.0) -> None:
+        """Until Slack shows everything that is known. Raises BotError when it takes longer."""
+        until = time.monotonic() + within
+        while left := self.count("SELECT count(*) FROM posts WHERE waits"):
+            if time.monotonic() > until:
+                raise BotError(f"{left} messages still wait for Slack after {within:.0f} s.")
+            await asyncio.sleep(0.1)
+
 
 def database(folder: Path) -> Path:
     """The file of the bot that lives in this folder."""
@@ -72,19 +83,19 @@ def on_disk(folder: Path) -> int:
 
 
 @asynccontextmanager
-async def bot(folder: Path, *, extra: Mapping[str, str] | None = None) -> AsyncIterator[Bot]:
+async def bot(folder: Path) -> AsyncIterator[Bot]:
     """A new sandbox, with Slack's limits enforced, and a new bot at it."""
     await asyncio.to_thread(folder.mkdir, exist_ok=True, parents=True)
-    async with servers.sandbox_process(folder) as slack, bot_at(slack, folder, extra=extra) as made:
+    async with servers.sandbox_process(folder) as slack, bot_at(slack, folder) as made:
         yield made
 
 
 @asynccontextmanager
-async def bot_at(slack: Server, folder: Path, *, extra: Mapping[str, str] | None = None) -> AsyncIterator[Bot]:
+async def bot_at(slack: Server, folder: Path) -> AsyncIterator[Bot]:
     """A bot at a sandbox that runs already, on whatever is in the folder."""
     if not (folder / "mlops-bot.yaml").exists():
         (folder / "mlops-bot.yaml").write_text(CONFIG)
-    async with servers.bot_process(bot_env(slack.url, TOKEN) | dict(extra or {}), folder) as server:
+    async with servers.bot_process(bot_env(slack.url, TOKEN), folder) as server:
         yield Bot(folder, server, slack)
 
 
