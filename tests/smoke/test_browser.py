@@ -42,6 +42,7 @@ async def test_from_declaring_to_the_export(bot: Bot) -> None:
         await _seen_to_be_done(page, bot)
 
         await card.get_by_role("button", name="Resolve").click()
+        await _yes(page)
         await expect(card).to_contain_text("Status resolved")
         said = await _export(page, bot)
     assert "# INC-1: Good cards are declined" in said
@@ -60,8 +61,8 @@ async def test_from_the_alert_to_the_export(bot: Bot) -> None:
         await _picture(page, "plan")
 
         # She may not approve what she asked for; Devi may, and is asked once more.
-        await _press_approve(page)
-        await page.get_by_role("alertdialog").locator("[data-answer=yes]").click()
+        await page.locator(THREAD).get_by_role("button", name="Approve").click()
+        await _yes(page)
         await expect(page.locator("#side")).to_contain_text("somebody else must approve it")
         await _approve_on_a_phone(browser, bot, pictures=True)
         await _seen_to_be_done(page, bot)
@@ -99,8 +100,8 @@ async def _ask_for_the_rollback(page: Page, why: str) -> None:
     await expect(page.locator(THREAD)).to_contain_text("Awaiting approval")
 
 
-async def _press_approve(page: Page) -> None:
-    await page.locator(THREAD).get_by_role("button", name="Approve").click()
+async def _yes(page: Page) -> None:
+    await page.get_by_role("alertdialog").locator("[data-answer=yes]").click()
 
 
 async def _approve_on_a_phone(browser: Browser, bot: Bot, *, pictures: bool = False) -> None:
