@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import uvicorn
 from pydantic import BaseModel, SecretStr
@@ -34,7 +35,7 @@ from bot.slack.manifest import manifest as slack_manifest
 from bot.slack.side import SlackSide
 from bot.store.sqlstore import SqlStore
 from bot.usecases import digest as digests
-from bot.usecases import operate, summaries
+from bot.usecases import hearing, operate, summaries
 from bot.usecases.asking import Asking
 from bot.usecases.clockwork import Clockwork
 from bot.usecases.desk import Desk, PageLink
@@ -44,10 +45,12 @@ from bot.usecases.grammar import number
 from bot.usecases.ingest import Intake
 from bot.usecases.live import look_at_models
 from bot.usecases.policy import POLICY, PolicyStory
+from bot.usecases.pulse import Pulse
 from bot.usecases.reconcile import ask_one, reconcile
 from bot.usecases.reply import Bullets, Reply, Table, Tone, say
 from bot.usecases.systems import Systems
 from bot.web import WebParts, build_web, signed_link, signing_key
+from bot.web.metrics import WebMetrics
 from bot.web.token import kept
 
 INTEGRATIONS = "integrations"
@@ -192,11 +195,13 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
     heartbeat = Heartbeat(store, clock, replica(parts.loaded), parts.engine.continue_work_of)
     executor = Executor(store, setup, parts.systems, clock, heartbeat, slack.nudge)
     clockwork = Clockwork(store, setup, parts.systems, clock, slack.nudge)
-    jobs = Jobs(store, clock, _jobs(parts, clockwork, slack))
     asking = Asking(
         parts.systems.polls, lambda source: ask_one(source, store, setup, parts.systems, clock, slack.nudge)
     )
-    web = _web(parts, token, slack, asking)
+    metrics = WebMetrics()
+    pulse = Pulse(clock, metrics.loop)
+    jobs = Jobs(store, clock, _jobs(parts, clockwork, slack, pulse))
+    web = _web(parts, token, slack, asking, metrics)
     async with contextlib.AsyncExitStack() as stack:
         await heartbeat.start()
         stack.push_async_callback(heartbeat.stop)
@@ -217,23 +222,31 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
         yield heartbeat
 
 
-def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide) -> list[Job]:
+def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide, pulse: Pulse) -> list[Job]:
     setup, store, systems, clock = parts.loaded.setup, parts.store, parts.systems, parts.clock
 
     async def look() -> None:
         await look_at_models(store, setup, systems, clock, slack.nudge)
 
     async def ask() -> None:
-        for result in await reconcile(store, setup, systems, clock, slack.nudge):
+        results = await reconcile(store, setup, systems, clock, slack.nudge)
+        await hearing.answers(store, results)
+        for result in results:
             if result.fault:
                 _log.warning("%s could not be asked what fires: %s", result.source, result.fault)
 
     async def due() -> None:
         await clockwork.timers()
 
-    jobs = [Job.every("timers", TIMERS_EVERY, due), Job.every("look", setup.policies.look_every, look)]
+    async def listen() -> None:
+        await hearing.judge(store, setup, systems.polls, slack.nudge)
+
+    every = setup.policies.reconcile_every
+    often = [("timers", TIMERS_EVERY, due), ("look", setup.policies.look_every, look), ("hear", every, listen)]
     if systems.polls:
-        jobs.append(Job.every("reconcile", setup.policies.reconcile_every, ask))
+        often.append(("reconcile", every, ask))
+    jobs = [Job.every(name, interval, pulse.felt(name, work)) for name, interval, work in often]
+    jobs += _pings(parts, pulse)
     makers = {"daily": clockwork.daily_digest, "maturity": clockwork.maturity_digest}
     for kind, schedule in setup.digests.items():
         if schedule.enabled and kind in makers:
@@ -241,7 +254,31 @@ def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide) -> list[Job]:
     return jobs
 
 
-def _web(parts: Core, token: str, slack: SlackSide, asking: Asking) -> Any:
+def _pings(parts: Core, pulse: Pulse) -> list[Job]:
+    """The job that tells a dead man's switch that the bot lives, where one is configured."""
+    web = parts.loaded.settings.web
+    if web.ping_url is None:
+        return []
+    try:
+        url = urlsplit(web.ping_url.get_secret_value().strip())
+        usable = url.scheme in {"http", "https"} and bool(url.hostname) and not url.username
+    except ValueError:
+        usable = False
+    if not usable:
+        raise BadInput(
+            "web.ping_url is no address of the form https://HOST/PATH.", not_done="The bot was not started.",
+            next_step="Correct MLOPS_BOT_WEB__PING_URL, or the file that web.ping_url_file names.",
+        )  # fmt: skip
+    told = [SecretStr(part) for part in (url.path.strip("/"), url.query) if part]
+    http = parts.http(f"{url.scheme}://{url.netloc}", system="dead man's switch", secrets=told)
+
+    async def ping() -> None:
+        await http.get(url.path or "/", dict(parse_qsl(url.query)))
+
+    return [Job.every("ping", web.ping_every, lambda: pulse.ping("timers", ping))]
+
+
+def _web(parts: Core, token: str, slack: SlackSide, asking: Asking, metrics: WebMetrics) -> Any:
     setup = parts.loaded.setup
     web = parts.loaded.settings.web
     return build_web(
@@ -257,6 +294,8 @@ def _web(parts: Core, token: str, slack: SlackSide, asking: Asking) -> Any:
             base_url=str(web.base_url or f"http://{web.host}:{web.port}"),
             signing_key=signing_key(token),
             cut_short=asking.now,
+            heard=hearing.Ear(parts.store, setup).heard,
+            metrics=metrics,
         )
     )
 

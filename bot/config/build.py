@@ -28,7 +28,7 @@ from bot.domain.plan import OperationKind
 from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS
-from bot.usecases.setup import FreezeWindow, Policies, Policy, Schedule, Setup
+from bot.usecases.setup import FreezeWindow, Policies, Policy, Schedule, Setup, Silence
 
 PRODUCTION = frozenset({"production", "prod"})
 
@@ -194,7 +194,7 @@ def _training(given: TrainingSettings, name: str = "") -> Training:
 def policies(settings: Settings, raw: Raw) -> Policies:
     """Times as they stand; rules with the place where they are written."""
     given = settings.policies
-    times = given.model_dump(exclude={"rules", "freezes"})
+    times = given.model_dump(exclude={"rules", "freezes", "silences"})
     rules_ = tuple(
         Policy(
             rule.name, OperationKind(rule.do.value), rule.mode, rule.models, rule.alerts, rule.per_day,
@@ -203,7 +203,8 @@ def policies(settings: Settings, raw: Raw) -> Policies:
         for place, rule in enumerate(given.rules)
     )  # fmt: skip
     freezes = tuple(FreezeWindow(_aware(f.since), _aware(f.until), f.models, f.why) for f in given.freezes)
-    return Policies(**times, rules=rules_, freezes=freezes)
+    silences = tuple(Silence(one.source, one.within, one.model or "") for one in given.silences)
+    return Policies(**times, rules=rules_, freezes=freezes, silences=silences)
 
 
 def _aware(moment: datetime) -> datetime:

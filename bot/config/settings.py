@@ -144,6 +144,14 @@ class WebSettings(Section):
         title="Address as others see it",
         description="Used in links that are given out, e.g. `https://mlops-bot.example.com`.",
     )
+    ping_url: SecretStr | None = Field(
+        None,
+        title="Address of a dead man's switch",
+        description="Is asked by GET every `ping_every` while the bot's own loop turns; a service such as "
+        "Healthchecks tells you when it is not asked any more.",
+    )
+    ping_url_file: Path | None = Field(None, title="File with that address", description="Read at start.")
+    ping_every: Duration = Field(timedelta(minutes=1), title="Ping every", description="How often it is asked.")
 
 
 class Member(Section):
@@ -448,6 +456,19 @@ class FreezeSettings(Section):
     why: str = Field("", title="Why", description="Shown in plans.", max_length=200)
 
 
+class SilenceSettings(Section):
+    """A monitor that has to report; when it doesn't, that is an incident of Monitoring & Logging."""
+
+    source: Key = Field(title="Integration", description="Whose deliveries are awaited, e.g. `evidently`.")
+    model: Name | None = Field(
+        None, title="Model", description="Only what it says about this model counts; without it, whatever it says."
+    )
+    within: Duration = Field(
+        title="Within",
+        description="The longest pause between two deliveries. Time in which the bot was away does not count.",
+    )
+
+
 class PolicySettings(Section):
     """Times that people may set, and what is done without them."""
 
@@ -489,6 +510,12 @@ class PolicySettings(Section):
         description="How long a source that is asked must not have listed an alert, until its end counts as missed. "
         "An Alertmanager that was restarted lists nothing for a minute.",
     )
+    unanswered_after: Duration = Field(
+        timedelta(minutes=10),
+        title="Unanswered after",
+        description="How long a source that is asked may give no answer, until its silence is an incident of its own.",
+    )
+    silences: tuple[SilenceSettings, ...] = Field((), title="Silent monitors", description=str(SilenceSettings.__doc__))
     look_every: Duration = Field(
         timedelta(seconds=30),
         title="Look at models every",

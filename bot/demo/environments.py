@@ -52,7 +52,8 @@ AIRFLOW = Environment("airflow", ".venvs/airflow", ("airflow.lock",))
 DAGSTER = Environment(
     "dagster", ".venvs/dagster", ("dagster.lock",), "dagster_webserver.cli, dagster_graphql.schema, dagster._cli.api"
 )
-ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML, AIRFLOW, DAGSTER)}
+LOCALSTACK = Environment("localstack", ".venvs/localstack", ("localstack.lock",), "localstack.runtime.main")
+ALL = {one.name: one for one in (BOT, MLFLOW, BENTOML, AIRFLOW, DAGSTER, LOCALSTACK)}
 _TARGETS = {"bot": "setup", "mlflow": "demo", "bentoml": "demo"}
 
 

@@ -1,6 +1,8 @@
 """Every webhook source loses alerts: what fires is asked for, and what was missed is entered as learned late."""
 
+import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,6 +17,8 @@ from bot.usecases import notify, witness
 from bot.usecases.ingest import Receipt, take_alerts
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
+
+_log = logging.getLogger(__name__)
 
 ABSENT = "absent"
 """Where it is kept what a source does not list: one that was restarted lists nothing until it is told again."""
@@ -34,8 +38,9 @@ class Reconciled:
 async def reconcile(
     store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None]
 ) -> Sequence[Reconciled]:
-    """Ask every source that can be asked, one after the other, and enter the difference."""
-    return [await ask_one(source, store, setup, systems, clock, nudge) for source in systems.polls]
+    """Ask every source that can be asked, and enter the difference. One that is slow keeps nobody waiting."""
+    rounds = (ask_one(source, store, setup, systems, clock, nudge) for source in systems.polls)
+    return await asyncio.gather(*rounds)
 
 
 async def ask_one(
@@ -47,6 +52,9 @@ async def ask_one(
         firing = tuple(await systems.polls[source].firing())
     except IntegrationError as error:
         return Reconciled(source, fault=error.what)
+    except Exception as error:  # noqa: BLE001 - one adapter's fault must not keep the others from being asked
+        _log.exception("asking %s what fires failed", source)
+        return Reconciled(source, fault=f"Asking it failed ({type(error).__name__}).")
     doubted = await witness.doubted(store, systems, source)
     only_asked = source not in systems.sources
     result = await store.write(_Round(setup, source, firing, asked_at, doubted, only_asked).decide)

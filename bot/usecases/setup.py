@@ -73,6 +73,15 @@ class FreezeWindow:
 
 
 @dataclass(frozen=True, slots=True)
+class Silence:
+    """A monitor that has to report: a source, or what it says about one model. `within` is the longest pause."""
+
+    source: str
+    within: timedelta
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """Times and limits that people may set."""
 
@@ -90,6 +99,9 @@ class Policies:
     reconcile_every: timedelta = timedelta(seconds=30)
     absent_for: timedelta = timedelta(minutes=2)
     """How long a source must not have listed an alert, when asked, until its end counts as missed."""
+    unanswered_after: timedelta = timedelta(minutes=10)
+    """How long a source that is asked may give no answer until that is an incident of its own."""
+    silences: tuple[Silence, ...] = ()
     look_every: timedelta = timedelta(seconds=30)
     watch_for: timedelta = timedelta(minutes=10)
     """How long after a change it is watched whether the alerts end."""

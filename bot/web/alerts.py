@@ -104,6 +104,8 @@ class Deliveries:
         receipt = await self._parts.intake.take(slug, delivery, found.alerts, found.changes)
         spent = (self._parts.clock.now() - delivery.received_at).total_seconds()
         self._parts.metrics.taken(slug, receipt, spent)
+        if self._parts.heard is not None:
+            await self._parts.heard(slug, found.alerts)
         if any(alert.truncated for alert in found.alerts):
             self._parts.cut_short(slug)
         return JSONResponse(

@@ -1,5 +1,7 @@
 """The figures of the HTTP side, in a registry of their own."""
 
+from datetime import datetime
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
@@ -33,6 +35,15 @@ class WebMetrics:
         self.posts_waiting = Gauge(
             "mlops_bot_posts_waiting", "Messages that Slack should show and doesn't yet.", registry=self.registry
         )
+
+        self._loops = Gauge(
+            "mlops_bot_last_loop_timestamp_seconds", "When a job last came to a good end, in Unix seconds.", ("job",),
+            registry=self.registry,
+        )  # fmt: skip
+
+    def loop(self, job: str, at: datetime) -> None:
+        """A job of the bot came to a good end."""
+        self._loops.labels(job).set(at.timestamp())
 
     def delivery(self, integration: str, outcome: str) -> None:
         """One delivery: `taken`, `dead letter`, `put off`, or why it was refused."""

@@ -1,11 +1,12 @@
 """What the HTTP side is made of, handed in as one value."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from bot.domain.alert import Alert
 from bot.ports.clock import Clock
 from bot.ports.store import Store
 from bot.usecases.ingest import Intake
@@ -26,7 +27,8 @@ class WebParts:
 
     `readiness` maps a part's name to a check: `None` is fine, a text says what is not. `token` is the program's bearer
     token; an empty one lets nobody in. `signing_key` signs the links of timeline pages. `body_seconds` is how long a
-    sender may take to send a body. `cut_short` hears of a source whose delivery said that it leaves alerts out.
+    sender may take to send a body. `cut_short` hears of a source whose delivery said that it leaves alerts out,
+    `heard` of every delivery that was taken.
     """
 
     intake: Intake
@@ -40,6 +42,7 @@ class WebParts:
     base_url: str
     signing_key: bytes = field(repr=False)
     cut_short: Callable[[str], None] = lambda _: None
+    heard: Callable[[str, Sequence[Alert]], Awaitable[None]] | None = None
     metrics: WebMetrics = field(default_factory=WebMetrics)
     body_limit: int = BODY_LIMIT
     body_seconds: float = 30.0

@@ -1,15 +1,19 @@
 """P3 with the real pair: a number rises in an exporter, a card stands in Slack; it falls, the incident is over."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from bot.demo.history import MODEL
 from bot.demo.story import CHANNEL
 from tests.needs import needs
-from tests.servers.monitoring import Exporter, monitoring
+from tests.servers.asgi import serving
+from tests.servers.monitoring import Exporter, alertmanager, monitoring
 from tests.servers.proxy import proxy
 from tests.smoke.conftest import Bot
 
@@ -94,3 +98,31 @@ async def test_deliveries_that_failed_for_a_while(bot: Bot, tmp_path: Path) -> N
         assert "INC-1 (resolved)" in incidents.output, incidents
     opened = [entry for entry in await bot.timeline() if entry.startswith("opened:")]
     assert len(opened) == 1
+
+
+async def test_an_alertmanager_that_falls_silent_is_an_incident_while_a_dead_mans_switch_hears_of_us(
+    bot: Bot, tmp_path: Path
+) -> None:
+    pings: list[str] = []
+
+    async def note(request: Request) -> Response:
+        pings.append(request.url.path)
+        return Response("OK")
+
+    async with serving(Starlette(routes=[Route("/ping/{key}", note)])) as switch:
+        bot.extra |= {"MLOPS_BOT_WEB__PING_URL": f"{switch}/ping/of-this-test", "MLOPS_BOT_WEB__PING_EVERY": "1s"}
+        async with alertmanager(tmp_path / "alertmanager", "http://127.0.0.1:9") as running:
+            bot.configure(integrations=f"{asked(running.url)}  unanswered_after: 3s\n")
+            await bot.start()
+            async with asyncio.timeout(30):
+                while 'last_loop_timestamp_seconds{job="reconcile"}' not in await figures(bot) or not pings:
+                    await asyncio.sleep(0.1)  # it has asked once
+        await bot.story.card(lambda text: "MonitorSilent" in text and "alertmanager has not said what fires" in text)
+        port = int(running.url.rpartition(":")[2])
+        async with alertmanager(tmp_path / "alertmanager", "http://127.0.0.1:9", port=port):
+            await bot.story.card(lambda text: "MonitorSilent" in text and "Status resolved" in text)
+    assert set(pings) == {"/ping/of-this-test"}
+
+
+async def figures(bot: Bot) -> str:
+    return (await bot.http.get(f"{bot.url}/metrics")).text

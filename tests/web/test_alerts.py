@@ -355,3 +355,17 @@ async def test_who_asks_hears_of_a_delivery_that_was_cut_short_and_of_no_other(s
     assert cut == []
     await site.post("alertmanager", load("alertmanager", "max_20_of_1000_truncated").body)
     assert cut == ["alertmanager"]
+
+
+async def test_who_listens_hears_of_what_was_taken_and_of_nothing_else(site: Site) -> None:
+    heard: list[tuple[str, int]] = []
+
+    async def ear(slug: str, alerts: Sequence[Alert]) -> None:
+        heard.append((slug, len(alerts)))
+
+    site.limits["heard"] = ear
+    await site.post("alertmanager", "no json")
+    await site.post("alertmanager", load("alertmanager", "first_firing").body, {})
+    assert heard == []
+    await site.post("alertmanager", load("alertmanager", "first_firing").body)
+    assert heard == [("alertmanager", 1)]

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain_text
 
+from bot.web.metrics import WebMetrics
 from tests.web.conftest import Site
 from tests.web.test_alerts import BODY
 
@@ -104,6 +105,13 @@ async def test_figures_are_told_when_the_store_does_not_answer(site: Site) -> No
     found = await figures(site)
     assert found["mlops_bot_live_incidents"] != found["mlops_bot_live_incidents"]  # NaN
     assert found["mlops_bot_deliveries_total,alertmanager,taken"] == 1
+
+
+async def test_a_loop_that_turns_is_seen(site: Site) -> None:
+    metrics = WebMetrics()
+    site.limits["metrics"] = metrics
+    metrics.loop("timers", site.clock.now())
+    assert (await figures(site))["mlops_bot_last_loop_timestamp_seconds,timers"] == site.clock.now().timestamp()
 
 
 async def test_many_may_ask_at_once(site: Site) -> None:
