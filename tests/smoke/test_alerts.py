@@ -115,7 +115,7 @@ async def test_an_alertmanager_that_falls_silent_is_an_incident_while_a_dead_man
             bot.configure(integrations=f"{asked(running.url)}  unanswered_after: 3s\n")
             await bot.start()
             async with asyncio.timeout(30):
-                while 'last_loop_timestamp_seconds{job="reconcile"}' not in await figures(bot) or not pings:
+                while 'last_loop_timestamp_seconds{job="reconcile"}' not in await figures(bot) or not pings:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)  # it has asked once
         await bot.story.card(lambda text: "MonitorSilent" in text and "alertmanager has not said what fires" in text)
         port = int(running.url.rpartition(":")[2])
