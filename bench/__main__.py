@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 
-from bench import alert_to_slack, duplicates, growth, ingest, kill, operations, storm
+from bench import alert_to_slack, duplicates, growth, ingest, kill, operations, soak, storm
 from bench.figures import Report
 
 BENCHMARKS: Mapping[str, Callable[[Path], Coroutine[None, None, Report]]] = {
@@ -17,6 +17,7 @@ BENCHMARKS: Mapping[str, Callable[[Path], Coroutine[None, None, Report]]] = {
     "storm": storm.run,
     "kill": kill.run,
     "growth": growth.run,
+    "soak": soak.run,
 }
 
 

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from bench.ingest import loaded
 from bench.load import Load, Taken
 from bench.past import EACH, past
 from bench.processes import memory_mb
+from bot.demo import servers
 from bot.demo.workspace import Workspace
 
 ALERTS = int(os.environ.get("BENCH_GROWTH", "1000000"))
@@ -39,7 +41,7 @@ class Lists:
     """Milliseconds."""
 
     api: Sequence[float]
-    """`GET /api/incidents`, the newest fifty."""
+    """`GET /api/incidents`: a page is the newest fifty."""
     command: Sequence[float]
     """`/mlops incidents`, until its answer is in Slack."""
 
@@ -101,8 +103,11 @@ def _of_lists(name: str, lists: Lists) -> Sequence[Figure]:
 
 async def _measured(folder: Path, database: Path | None) -> Found:
     await _laid_out(folder, database)
-    began = time.monotonic()
-    async with targets.bot(folder) as bot, _http() as http:
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(_http())
+        slack = await stack.enter_async_context(servers.sandbox_process(folder))
+        began = time.monotonic()
+        bot = await stack.enter_async_context(targets.bot_at(slack, folder))
         start = time.monotonic() - began
         await asyncio.sleep(REST)
         rss, _ = memory_mb(bot.group)
@@ -134,7 +139,7 @@ async def _asked(bot: targets.Bot, http: httpx.AsyncClient) -> Lists:
     command: list[float] = []
     for _ in range(ASKED):
         began = time.perf_counter()
-        (await http.get(f"{bot.url}/api/incidents", params={"limit": "50"})).raise_for_status()
+        (await http.get(f"{bot.url}/api/incidents")).raise_for_status()
         api.append((time.perf_counter() - began) * 1000)
     for _ in range(ASKED // 5):
         began = time.perf_counter()

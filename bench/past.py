@@ -13,7 +13,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -133,13 +133,19 @@ class _Text:
     pattern: Pattern
     number: int
     ago: timedelta
+    known: dict[str, str] = field(default_factory=dict)
+    """Moments that were moved already: most rows name the same few."""
 
     def said(self, text: str) -> str:
         named = text.replace(self.pattern.model, f"model-{self.number % MODELS:03}")
         return named.replace(f"INC-{self.pattern.number} ", f"INC-{self.number} ")
 
     def moment(self, text: str | None) -> str | None:
-        return None if text is None else stamp(datetime.fromisoformat(text) - self.ago)
+        if text is None:
+            return None
+        if text not in self.known:
+            self.known[text] = stamp(datetime.fromisoformat(text) - self.ago)
+        return self.known[text]
 
 
 def _one(table: str, rows: Iterable[Row], text: _Text, number: int) -> Iterator[Row]:

@@ -18,6 +18,11 @@ def peak_mb(group: int) -> float:
     return sum(_kilobytes(_text(folder / "status"), "VmHWM:") for folder in _members(group)) / 1024
 
 
+def open_files(group: int) -> int:
+    """Files, sockets and pipes that a process group has open, without its guard."""
+    return sum(len(list((folder / "fd").iterdir())) for folder in _members(group))
+
+
 def cpu_seconds(group: int) -> float:
     """Processor time of a process group so far, user and system, without its guard."""
     return sum(sum(map(int, _fields(folder)[11:13])) for folder in _members(group)) / TICK
