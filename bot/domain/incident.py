@@ -38,6 +38,33 @@ _LEGAL: Mapping[Status, frozenset[Status]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Untold:
+    """Alerts that are counted and not on the timeline yet; `evidence` is of the newest one."""
+
+    fired: int = 0
+    resolved: int = 0
+    since: datetime | None = None
+    evidence: str = ""
+
+    @property
+    def any(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self.fired or self.resolved)
+
+    def more(self, kind: Kind, now: datetime, evidence: str) -> "Untold":
+        """One more alert fired or was resolved."""
+        fired = kind is Kind.ALERT_FIRED
+        return Untold(self.fired + fired, self.resolved + (not fired), self.since or now, evidence)
+
+    def and_then(self, later: "Untold") -> "Untold":
+        """Both together."""
+        if not later.any:
+            return self
+        since = self.since or later.since
+        return Untold(self.fired + later.fired, self.resolved + later.resolved, since, later.evidence)
+
+
+@dataclass(frozen=True, slots=True)
 class Incident:
     """An unplanned disruption that people must respond to. `revision` rises with everything that a card shows."""
 
@@ -76,6 +103,10 @@ class Incident:
     reopened: int = 0
     alerts_firing: int = 0
     alerts_seen: int = 0
+    told_fired: int = 0
+    """How many of its alerts have an entry of their own on the timeline for firing, and `told_resolved` for ending."""
+    told_resolved: int = 0
+    untold: Untold = Untold()
     drill: bool = False
 
     @property

@@ -1,8 +1,11 @@
 """What Slack should show: a message has a wanted and a shown revision, and a projector brings the two together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
+
+REFUSED = "Slack says "
+"""How the last error of a post begins that Slack does not take: that is told to people, and Slack is not behind."""
 
 
 class PostKind(StrEnum):
@@ -22,6 +25,8 @@ class PostKind(StrEnum):
     """`body`: the digest as JSON of a `Reply`."""
     NOTICE = "notice"
     """`body`: the notice as JSON of a `Reply`."""
+    STORM = "storm"
+    """Many problems at once, in one message: those whose posts are `listed` in it. `body`: a `Storm` as JSON."""
 
 
 class Lane(IntEnum):
@@ -41,7 +46,9 @@ class Post:
 
     `channel` is a Slack id, `#name`, or `@person` (the person's id: a direct message). `thread` is the key of the
     post in whose thread it lives. `sending` is set before the first attempt, so that after a crash the projector
-    looks for the message (by its metadata) before it posts again.
+    looks for the message (by its metadata) before it posts again. `rank` orders what is in one lane: 1 is the worst.
+    `listed` is the key of the post of many problems at once that names this one, too: a page that has no message of
+    its own then is shown there.
     """
 
     key: str
@@ -59,3 +66,28 @@ class Post:
     attempts: int = 0
     not_before: datetime | None = None
     last_error: str = ""
+    rank: int = 2
+    listed: str = ""
+    wanted_at: datetime | None = field(default=None, compare=False)
+    """Since when something is wanted that is not shown."""
+    changed_at: datetime | None = field(default=None, compare=False)
+    """When something was wanted of it last."""
+
+    @property
+    def told_elsewhere(self) -> bool:
+        """Whether it has no message of its own, because another one shows it."""
+        return self.kind is PostKind.PAGE and bool(self.listed) and not self.ts
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has waited for Slack for longer than it should."""
+
+    count: int
+    since: datetime
+
+    @property
+    def told(self) -> str:
+        """For people, in the places where they look."""
+        what = "1 update waits" if self.count == 1 else f"{self.count} updates wait"
+        return f"{what} for Slack since {self.since:%H:%M} UTC"

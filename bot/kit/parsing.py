@@ -3,13 +3,14 @@
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
-from pydantic_core import from_json
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, GetPydanticSchema, ValidationError
+from pydantic_core import CoreSchema, core_schema, from_json
 
 from bot.domain.errors import Unreadable
 
@@ -110,10 +111,20 @@ def _empty_is_none(value: object) -> object:
     return None if value == "" else value
 
 
-Texts = Annotated[Mapping[str, str], BeforeValidator(_texts)]
+def _or_else(usual: CoreSchema, otherwise: Callable[[object], object]) -> GetPydanticSchema:
+    """What nearly all senders write is read without a call into Python: alerts come by the ten thousand."""
+    rest = core_schema.no_info_before_validator_function(otherwise, usual)
+    either = core_schema.union_schema([usual, rest], mode="left_to_right")
+    return GetPydanticSchema(lambda _kind, _handler: either)
+
+
+Texts = Annotated[
+    Mapping[str, str],
+    _or_else(core_schema.dict_schema(core_schema.str_schema(strict=True), core_schema.str_schema(strict=True)), _texts),
+]
 """Labels or annotations: names to texts; `null` is the empty mapping."""
 
-Text = Annotated[str, BeforeValidator(lambda value: as_text(value) or "")]
+Text = Annotated[str, _or_else(core_schema.str_schema(strict=True), lambda value: as_text(value) or "")]
 """A text that may be missing or a number."""
 
 Moment = Annotated[datetime | None, BeforeValidator(_empty_is_none), AfterValidator(_moment)]
@@ -137,6 +148,7 @@ def fingerprint_of(parts: Mapping[str, str]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
+@lru_cache(maxsize=4_096)
 def link(text: str) -> str:
     """The address, if it is one that may be shown as a link; else nothing."""
     if len(text) > LINK_LIMIT or any(c.isspace() or not c.isprintable() or c in "<>|\"'`" for c in text):

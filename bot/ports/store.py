@@ -7,7 +7,7 @@ nothing of it is kept. Functions that wait at the same moment may share one comm
 waits, so a transaction is short by construction; it may be run again after a conflict, so it has no other effects.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from bot.domain.alert import Alert, Episode
 from bot.domain.incident import Incident, Status
 from bot.domain.models import Change, LiveSpan, Verdict
 from bot.domain.operation import Intent, Operation, OperationState
-from bot.domain.post import Post
+from bot.domain.post import Backlog, Lane, Post
 from bot.domain.timeline import Draft, Entry
 
 T = TypeVar("T")
@@ -78,13 +78,39 @@ class SlackEventRecord:
     body: str
 
 
+AlertKey = tuple[str, str, str]
+"""Which problem an alert is about: source, instance, fingerprint."""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeWrite:
+    """An episode to keep, with its alert as last seen."""
+
+    episode: Episode
+    alert: Alert
+    stored_as: datetime | None
+    """The start under which the episode is stored; `None` when it is new."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What incidents are kept apart by: a model, or where none is known a source; and an environment."""
+
+    model: str | None
+    source: str
+    """Empty with a known model, about which different sources may tell."""
+    environment: str | None
+
+
 class Incidents(Protocol):
     """Incidents by number; `opened` events on the timeline are the caller's to write."""
 
     def next_number(self) -> int: ...
     def add(self, incident: Incident) -> None: ...
     def get(self, number: int) -> Incident | None: ...
+    def get_all(self, numbers: Sequence[int]) -> Mapping[int, Incident]: ...
     def save(self, incident: Incident) -> None: ...
+    def save_all(self, incidents: Sequence[Incident]) -> None: ...
     def live(self, *, model: str | None = None, limit: int = 100) -> Sequence[Incident]:
         """Open, acknowledged and mitigated ones, newest first."""
         ...
@@ -103,10 +129,8 @@ class Incidents(Protocol):
         """By falling number, `before` a number (for paging)."""
         ...
 
-    def joinable(
-        self, *, model: str | None, source: str, environment: str | None, resolved_after: datetime
-    ) -> Incident | None:
-        """The incident that an alert about this joins: live, or resolved after the given moment. Newest first.
+    def joinable(self, places: Sequence[Place], *, resolved_after: datetime) -> Mapping[Place, Incident]:
+        """The incident that an alert about each place joins: live, or resolved after the given moment; the newest.
 
         With a known model the source doesn't matter; without one, only incidents of the same source are joined.
         """
@@ -122,6 +146,14 @@ class Episodes(Protocol):
 
     def get(self, source: str, instance: str, fingerprint: str, starts_at: datetime) -> Episode | None: ...
     def newest(self, source: str, instance: str, fingerprint: str) -> Episode | None: ...
+    def key_of(self, alert: Alert) -> AlertKey:
+        """The alert's key as it is stored: two that are stored alike are one."""
+        ...
+
+    def newest_of(self, keys: Sequence[AlertKey]) -> Mapping[AlertKey, Episode]:
+        """The newest episode of each, where there is one."""
+        ...
+
     def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
         """Insert or update; the alert's name, labels, annotations are kept as last seen.
 
@@ -129,12 +161,16 @@ class Episodes(Protocol):
         """
         ...
 
+    def save_all(self, writes: Sequence[EpisodeWrite]) -> None:
+        """Many at once; each episode at most once."""
+        ...
+
     def alert_of(self, episode: Episode) -> Alert | None:
         """The episode's alert as last seen."""
         ...
 
     def tally(self, incident: int) -> tuple[int, int]:
-        """How many of an incident's episodes fire, and how many there were."""
+        """How many of an incident's episodes fire, and how many there were, counted anew."""
         ...
 
     def firing_of(self, incident: int) -> Sequence[Episode]: ...
@@ -149,7 +185,7 @@ class Episodes(Protocol):
 
 
 class Deliveries(Protocol):
-    """Every delivery leaves a record; dead letters keep their body."""
+    """Deliveries that changed something are recorded, the others counted; dead letters keep their body."""
 
     def add(
         self,
@@ -162,15 +198,28 @@ class Deliveries(Protocol):
         reason: str = "",
         body: bytes | None = None,
     ) -> int: ...
+    def heard(self, integration: str, *, deliveries: int, alerts: int) -> None:
+        """Count deliveries, whether they are recorded or not."""
+        ...
+
     def dead(self, *, limit: int = 50) -> Sequence[DeliveryRecord]: ...
-    def count(self) -> int: ...
-    def newest_at(self, integration: str) -> datetime | None: ...
+    def count(self) -> int:
+        """All that were counted."""
+        ...
+
+    def newest_at(self, integration: str) -> datetime | None:
+        """When the integration was heard from last."""
+        ...
 
 
 class TimelineLog(Protocol):
     """Append-only, chained. There is no way to change or remove an entry."""
 
     def append(self, incident: int, draft: Draft) -> Entry: ...
+    def extend(self, drafts: Sequence[tuple[int, Draft]]) -> None:
+        """Many at once, of several incidents, in their order."""
+        ...
+
     def of(self, incident: int) -> Sequence[Entry]: ...
     def heads(self) -> Sequence[Entry]:
         """The last entry of every chain, by incident."""
@@ -240,13 +289,20 @@ class Posts(Protocol):
     """What Slack should show. The projector is the only one that marks what is shown."""
 
     def want(self, post: Post) -> Post:
-        """Create it, or raise `wanted` of the existing one by one (and take over its lane and body)."""
+        """Create it, or raise `wanted` of the existing one by one, and take over its rank and body.
+
+        Its lane, too; one that waits already stays in the more urgent one.
+        """
+        ...
+
+    def touch(self, keys: Sequence[str], lane: Lane) -> None:
+        """Raise `wanted` of those that exist by one. What waits in a better lane stays there."""
         ...
 
     def get(self, key: str) -> Post | None: ...
     def by_message(self, channel_id: str, ts: str) -> Post | None: ...
     def due(self, now: datetime, *, by: str = "", limit: int = 100) -> Sequence[Post]:
-        """`wanted > shown` and not before later; by lane, then by age. Posts whose thread has no ts yet wait.
+        """`wanted > shown` and not before later; by lane, rank, age. Posts whose thread has no ts yet wait.
 
         What another process than `by` holds is not due.
         """
@@ -266,7 +322,22 @@ class Posts(Protocol):
         """
         ...
 
+    def enlist(self, key: str, storm: str) -> None:
+        """Note that a post is listed in the message of many problems; a page without a message is shown by that."""
+        ...
+
+    def listed(self, storm: str) -> Sequence[Post]:
+        """Those that are listed there, worst first."""
+        ...
+
+    def hurry(self) -> None:
+        """What waits for a later try is due now: Slack is there again."""
+        ...
+
     def waiting(self) -> int: ...
+    def backlog(self, before: datetime) -> Backlog | None:
+        """What waits, when something does since then or longer; what Slack refuses is not counted."""
+        ...
 
 
 class Timers(Protocol):

@@ -1,4 +1,4 @@
-"""Operations, intents, the live ledger, changes and the timeline in tables."""
+"""Operations, intents, the live ledger and changes in tables."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,10 +9,9 @@ from sqlmodel import Session, col, select
 from bot.domain.errors import Conflict
 from bot.domain.models import Change, Evidence, LiveSpan, Verdict
 from bot.domain.operation import Intent, IntentState, Operation, OperationState
-from bot.domain.timeline import Actor, ActorKind, Draft, Entry, Kind, seal
 from bot.ports import store as port
 from bot.store.mapping import dump, load, name, plain
-from bot.store.tables import ChangeRow, EntryRow, IntentRow, OperationRow, SpanRow
+from bot.store.tables import ChangeRow, IntentRow, OperationRow, SpanRow
 
 _HOLDING = [state.value for state in OperationState if state.holds_the_model]
 
@@ -211,51 +210,3 @@ class Changes(port.Changes):
         query = select(ChangeRow.data).where(ChangeRow.model == name(model), ChangeRow.at >= since)
         rows = self._session.exec(query.order_by(col(ChangeRow.at).desc(), col(ChangeRow.id).desc()).limit(200))
         return [load(Change, data) for data in rows]
-
-
-class TimelineLog(port.TimelineLog):
-    def __init__(self, session: Session, now: datetime) -> None:
-        self._session = session
-        self._now = now
-
-    def append(self, incident: int, draft: Draft) -> Entry:
-        query = select(EntryRow).where(EntryRow.incident == incident).order_by(col(EntryRow.seq).desc()).limit(1)
-        last = self._session.exec(query).first()
-        entry = seal(draft, incident=incident, after=None if last is None else _entry(last), learned_at=self._now)
-        self._session.add(
-            EntryRow(
-                incident=entry.incident,
-                seq=entry.seq,
-                kind=entry.kind.value,
-                text=entry.text,
-                actor_kind=entry.actor.kind.value,
-                actor_id=entry.actor.id,
-                actor_name=entry.actor.name,
-                happened_at=entry.happened_at,
-                learned_at=entry.learned_at,
-                evidence=entry.evidence,
-                prev_hash=entry.prev_hash,
-                hash=entry.hash,
-            )
-        )
-        self._session.flush()
-        return entry
-
-    def of(self, incident: int) -> Sequence[Entry]:
-        query = select(EntryRow).where(EntryRow.incident == incident).order_by(col(EntryRow.seq))
-        return [_entry(row) for row in self._session.exec(query)]
-
-    def heads(self) -> Sequence[Entry]:
-        newest = select(EntryRow.incident, sa.func.max(EntryRow.seq).label("seq")).group_by(col(EntryRow.incident))
-        top = newest.subquery()
-        query = select(EntryRow).join(
-            top, sa.and_(col(EntryRow.incident) == top.c.incident, col(EntryRow.seq) == top.c.seq)
-        )
-        return [_entry(row) for row in self._session.exec(query.order_by(col(EntryRow.incident)))]
-
-
-def _entry(row: EntryRow) -> Entry:
-    return Entry(
-        row.incident, row.seq, Kind(row.kind), row.text, Actor(ActorKind(row.actor_kind), row.actor_id, row.actor_name),
-        row.happened_at, row.learned_at, row.evidence, row.prev_hash, row.hash,
-    )  # fmt: skip

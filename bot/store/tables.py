@@ -1,9 +1,9 @@
 """The tables. What is searched by is a column; the rest of a value is JSON in `data`, written and read by `mapping`."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, String, Text, UniqueConstraint
+from sqlalchemy import Column, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Field, SQLModel
@@ -23,7 +23,7 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         del dialect
-        return None if value is None else datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+        return None if value is None else datetime.fromisoformat(value)
 
 
 def _moment(*, nullable: bool = False, index: bool = False) -> Any:
@@ -36,9 +36,10 @@ def _text() -> Any:
 
 class IncidentRow(SQLModel, table=True):
     __tablename__ = "incidents"
+    __table_args__ = (Index("ix_incidents_place", "model", "status", "resolved_at"),)
     number: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     status: str = Field(index=True)
-    model: str | None = Field(index=True)
+    model: str | None
     environment: str | None
     source: str
     opened_at: datetime = Field(sa_column=_moment(index=True))
@@ -46,12 +47,16 @@ class IncidentRow(SQLModel, table=True):
     data: str = Field(sa_column=_text())
 
 
+_FIRING = text("status = 'firing'")
+"""What fires is asked for often and is little beside what ever did."""
+
+
 class EpisodeRow(SQLModel, table=True):
     __tablename__ = "episodes"
     __table_args__ = (
         UniqueConstraint("source", "instance", "fingerprint", "starts_at"),
-        Index("ix_episodes_incident", "incident", "status"),
-        Index("ix_episodes_source_status", "source", "status"),
+        Index("ix_episodes_incident", "incident", "starts_at"),
+        Index("ix_episodes_firing", "source", sqlite_where=_FIRING, postgresql_where=_FIRING),
     )
     id: int | None = Field(default=None, primary_key=True)
     source: str
@@ -68,6 +73,8 @@ class EpisodeRow(SQLModel, table=True):
 
 
 class DeliveryRow(SQLModel, table=True):
+    """A delivery that changed something, or that can't be read; the others are only counted."""
+
     __tablename__ = "deliveries"
     id: int | None = Field(default=None, primary_key=True)
     integration: str = Field(index=True)
@@ -78,6 +85,16 @@ class DeliveryRow(SQLModel, table=True):
     alerts: int
     reason: str
     body: bytes | None = Field(default=None, sa_column=Column(LargeBinary, nullable=True))
+
+
+class HeardRow(SQLModel, table=True):
+    """When an integration was heard from, and how much it said in all."""
+
+    __tablename__ = "heard"
+    integration: str = Field(primary_key=True)
+    at: datetime = Field(sa_column=_moment())
+    deliveries: int
+    alerts: int
 
 
 class EntryRow(SQLModel, table=True):
@@ -173,6 +190,11 @@ class PostRow(SQLModel, table=True):
     not_before: datetime | None = Field(sa_column=_moment(nullable=True))
     last_error: str = Field(sa_column=_text())
     wanted_at: datetime = Field(sa_column=_moment())
+    """Since when it waits."""
+    changed_at: datetime = Field(sa_column=_moment())
+    """When it was wanted last."""
+    rank: int
+    listed: str = Field(index=True)
 
 
 class TimerRow(SQLModel, table=True):

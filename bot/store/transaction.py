@@ -7,9 +7,12 @@ from sqlmodel import Session
 
 from bot.domain.errors import BotError
 from bot.ports import store as port
-from bot.store.incidents import Deliveries, Episodes, Incidents
-from bot.store.operations import Changes, Intents, Ledger, Operations, TimelineLog
+from bot.store.deliveries import Deliveries
+from bot.store.episodes import Episodes
+from bot.store.incidents import Incidents
+from bot.store.operations import Changes, Intents, Ledger, Operations
 from bot.store.queues import Jobs, Keys, Posts, Replicas, SlackInbox, Timers
+from bot.store.timeline import TimelineLog
 
 StartWork = Callable[[Session, str, int, timedelta | None], None]
 """Starts durable work within the session's transaction; handed in, so that the store knows no engine."""

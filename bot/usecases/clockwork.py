@@ -9,7 +9,7 @@ from functools import partial
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Timer, Transaction
 from bot.usecases import digest as digests
-from bot.usecases import notify, operate
+from bot.usecases import notify, operate, telling
 from bot.usecases.decide import expire
 from bot.usecases.reply import Reply
 from bot.usecases.setup import Setup
@@ -78,6 +78,8 @@ class Clockwork:
                 notify.escalate(tx, self._setup, timer.ref)
             case notify.REMIND:
                 notify.remind(tx, self._setup, timer.ref)
+            case telling.TELL:
+                telling.tell_due(tx, timer.ref)
             case operate.EXPIRE:
                 expire(tx, self._setup, timer.ref)
             case _:

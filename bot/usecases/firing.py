@@ -1,66 +1,129 @@
-"""An alert fires: it opens an incident, joins one, or brings one back; and what stands on the timeline about it."""
+"""An alert fires: it opens an incident, joins one, or brings one back."""
 
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain.alert import Alert, Subject, reading_of, subject_of
+from bot.domain.alert import Alert, Episode, Subject, reading_of, subject_of
 from bot.domain.incident import Incident, Status, reopen
+from bot.domain.post import Lane
 from bot.domain.runbook import choose
 from bot.domain.severity import from_labels
-from bot.domain.timeline import BOT, Actor, ActorKind, Draft, Kind
-from bot.ports.store import Transaction
+from bot.domain.timeline import BOT, Draft, Kind
+from bot.ports.store import Place, Transaction
 from bot.usecases import notify, policy
 from bot.usecases.setup import Setup
-
-ENTRIES_EACH = 20
-"""Entries that one delivery writes on a timeline about its alerts; what follows is counted in one more."""
-NAMES_SHOWN = 5
+from bot.usecases.telling import AlertLog, monitor, name_of, tell
 
 
-Joined = dict[tuple[str | None, str, str | None], Incident]
-"""The live incidents that a delivery's alerts have joined so far, by model, source and environment."""
+@dataclass(slots=True)
+class Rooms:
+    """The incidents that one transaction's alerts open, join or bring back; `known` are those as they are now."""
+
+    tx: Transaction
+    setup: Setup
+    log: AlertLog
+    known: dict[int, Incident] = field(default_factory=dict)
+    _asked: set[Place] = field(default_factory=set)
+    _joinable: dict[Place, Incident] = field(default_factory=dict)
+
+    def know(self, numbers: Sequence[int]) -> None:
+        """Look up these incidents."""
+        for number, incident in self.tx.incidents.get_all(numbers).items():
+            self.known[number] = incident
+            self.log.knows(incident)
+
+    def expect(self, alerts: Sequence[Alert]) -> None:
+        """Look up which incidents these alerts would join."""
+        self._ask(list(dict.fromkeys(_place(alert, self._subject(alert)) for alert in alerts)))
+
+    def _ask(self, places: Sequence[Place]) -> None:
+        if places:
+            recently = self.tx.now - self.setup.policies.reopen_within
+            self._asked.update(places)
+            self._joinable.update(self.tx.incidents.joinable(places, resolved_after=recently))
+
+    def get(self, number: int) -> Incident | None:
+        """An incident as this transaction has left it."""
+        return self.known.get(number) or self.tx.incidents.get(number)
+
+    def _subject(self, alert: Alert) -> Subject:
+        return subject_of(alert, self.setup.mapping, self.setup.models)
+
+    def fired(self, alert: Alert, evidence: str, *, known_to: int | None, was: Episode | None) -> tuple[int, bool]:
+        """The incident of an alert that fires, and whether it is new.
+
+        `known_to`: the incident that it was part of; `was`: its newest episode until now.
+        """
+        subject = self._subject(alert)
+        place = _place(alert, subject)
+        incident = self._joined(place)
+        if incident is None:
+            incident = _open(self.tx, self.setup, alert, subject)
+            self.tx.timeline.extend([(incident.number, draft) for draft in self._first(incident, alert, evidence)])
+            notify.announce(self.tx, self.setup, incident)
+            policy.consider(self.tx, self.setup, incident, alert.name)
+            self._keep(place, replace(incident, told_fired=1))
+            return incident.number, True
+        if not incident.status.live:
+            again = incident.number in {known_to, was.incident if was is not None else None}
+            self.log.flush()
+            incident = _bring_back(self.tx, self.setup, incident, alert, again=again)
+        self._keep(place, incident)
+        self.log.add(incident.number, Kind.ALERT_FIRED, alert, evidence)
+        self._mention_worse(incident, alert)
+        return incident.number, False
+
+    def _first(self, incident: Incident, alert: Alert, evidence: str) -> tuple[Draft, ...]:
+        """What stands on the timeline of a new incident before anything else."""
+        text = f"{incident.ref} opened: {incident.title} ({incident.severity.value}, {incident.severity_why})"
+        return (
+            Draft(Kind.OPENED, text, monitor(alert.source), alert.starts_at, evidence),
+            self.log.draft(Kind.ALERT_FIRED, alert, evidence),
+            Draft(Kind.ROUTED, notify.routing_text(self.setup, incident), BOT, self.tx.now),
+        )
+
+    def _keep(self, place: Place, incident: Incident) -> None:
+        self._joinable[place] = self.known[incident.number] = incident
+        self.log.knows(incident)
+
+    def _joined(self, place: Place) -> Incident | None:
+        """The newest of what is live in its place: one without an environment is joined from every environment."""
+        if place not in self._asked:
+            self._ask([place])
+        places = [place, replace(place, environment=None)]
+        found = [self._joinable[p] for p in places if p in self._joinable and _is_in(self._joinable[p], place)]
+        newest = max(found, key=lambda incident: incident.number, default=None)
+        return None if newest is None else self.known.get(newest.number, newest)
+
+    def _mention_worse(self, incident: Incident, alert: Alert) -> None:
+        severity, _ = from_labels(alert.labels, self.setup.severities)
+        if severity.worse_than(incident.severity):
+            self.log.flush()
+            _mention_worse(self.tx, self.setup, incident, alert)
 
 
-def fired(
-    tx: Transaction, setup: Setup, alert: Alert, log: "AlertLog", joined: Joined, *, known_to: int | None
-) -> tuple[int, bool]:
-    """The incident of an alert that fires, and whether it is new. `known_to`: the incident that it was part of."""
-    subject = subject_of(alert, setup.mapping, setup.models)
-    place = (subject.model, alert.source, subject.environment)
-    incident = joined.get(place) or tx.incidents.joinable(
-        model=subject.model,
-        source=alert.source,
-        environment=subject.environment,
-        resolved_after=tx.now - setup.policies.reopen_within,
-    )
-    if incident is None:
-        joined[place] = incident = _open(tx, setup, alert, subject, log)
-        return incident.number, True
-    if not incident.status.live:
-        incident = _bring_back(tx, setup, incident, alert, again=_was_part(tx, alert, incident, known_to))
-    joined[place] = incident
-    log.add(incident.number, Kind.ALERT_FIRED, alert)
-    _mention_worse(tx, setup, incident, alert)
-    return incident.number, False
+def _place(alert: Alert, subject: Subject) -> Place:
+    return Place(subject.model, "" if subject.model is not None else alert.source, subject.environment)
 
 
-def _was_part(tx: Transaction, alert: Alert, incident: Incident, known_to: int | None) -> bool:
-    before = tx.episodes.newest(alert.source, alert.instance, alert.fingerprint)
-    return incident.number in {known_to, before.incident if before is not None else None}
+def _is_in(incident: Incident, place: Place) -> bool:
+    return incident.environment in {None, place.environment}
 
 
 def _bring_back(tx: Transaction, setup: Setup, incident: Incident, alert: Alert, *, again: bool) -> Incident:
-    why = f"{_name(alert)} fires again" if again else f"{_name(alert)} fires, soon after it was resolved"
-    after, draft = reopen(incident, _monitor(alert), tx.now, why)
+    why = f"{name_of(alert)} fires again" if again else f"{name_of(alert)} fires, soon after it was resolved"
+    after, draft = reopen(tell(tx, incident), monitor(alert.source), tx.now, why)
     # Whoever is called back needs to know what fires now; the title stays what the incident is known by.
-    after = replace(after, reading=reading_of(alert, setup.mapping) or after.reading)
+    reading = reading_of(alert, setup.mapping) or after.reading
+    after = replace(after, reading=reading, told_fired=0, told_resolved=0)
     tx.incidents.save(after)
     tx.timeline.append(after.number, draft)
+    notify.show(tx, after, Lane.NEW_INCIDENT)
     notify.page_responsible(tx, setup, after, why="the problem is back")
     return after
 
 
-def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject, log: "AlertLog") -> Incident:
+def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject) -> Incident:
     severity, severity_why = from_labels(alert.labels, setup.severities)
     choice = setup.phase_of(alert)
     match = choose(setup.runbooks, alert, choice.phase, subject.model)
@@ -86,17 +149,11 @@ def _open(tx: Transaction, setup: Setup, alert: Alert, subject: Subject, log: "A
         runbook_why=match.why if match else "no runbook matched",
     )
     tx.incidents.add(incident)
-    opened = f"{incident.ref} opened: {incident.title} ({severity.value}, {severity_why})"
-    tx.timeline.append(incident.number, Draft(Kind.OPENED, opened, _monitor(alert), alert.starts_at, log.evidence))
-    log.add(incident.number, Kind.ALERT_FIRED, alert)
-    tx.timeline.append(incident.number, Draft(Kind.ROUTED, notify.routing_text(setup, incident), BOT, tx.now))
-    notify.announce(tx, setup, incident)
-    policy.consider(tx, setup, incident, alert.name)
     return incident
 
 
 def _title(alert: Alert, model: str | None) -> str:
-    name = _name(alert)[:120] or "unnamed alert"
+    name = name_of(alert)[:120] or "unnamed alert"
     return f"{name} on {model}" if model else f"{name} (unknown model)"
 
 
@@ -107,61 +164,7 @@ def _mention_worse(tx: Transaction, setup: Setup, incident: Incident, alert: Ale
         return
     if not tx.keys.first("worse", f"{incident.number}:{incident.reopened}:{severity.value}"):
         return
-    text = f"{_name(alert)} speaks for {severity.value} ({why}); the incident stays {incident.severity.value}"
+    text = f"{name_of(alert)} speaks for {severity.value} ({why}); the incident stays {incident.severity.value}"
     tx.timeline.append(incident.number, Draft(Kind.NOTE, f"{text} until a person changes it.", BOT, tx.now))
-    because = f"it got worse: {_name(alert)[:100]} ({severity.value})"
+    because = f"it got worse: {name_of(alert)[:100]} ({severity.value})"
     notify.page_again(tx, setup, incident, severity.value, why=because)
-
-
-# ---------------------------------------------------------------- what is written about alerts
-
-
-@dataclass(slots=True)
-class AlertLog:
-    """Writes a delivery's alerts on the timelines of their incidents; a storm becomes a few entries and a count."""
-
-    tx: Transaction
-    evidence: str
-    late: bool = False
-    _written: Counter[tuple[int, Kind]] = field(default_factory=Counter)
-    _left: dict[tuple[int, Kind], list[Alert]] = field(default_factory=dict)
-
-    def add(self, incident: int, kind: Kind, alert: Alert) -> None:
-        """One alert fired or was resolved."""
-        place = (incident, kind)
-        self._written[place] += 1
-        if self._written[place] > ENTRIES_EACH:
-            self._left.setdefault(place, []).append(alert)
-            return
-        if kind is Kind.ALERT_FIRED:
-            text = f"{_name(alert)} fires: {' '.join(alert.summary.split())[:1_000]}"
-            draft = Draft(kind, text, _monitor(alert), alert.starts_at, alert.url or self.evidence)
-        else:
-            ended_at = alert.ends_at or self.tx.now
-            draft = Draft(kind, f"{_name(alert)} resolved.", _monitor(alert), ended_at, self.evidence)
-        self._write(incident, draft)
-
-    def close(self) -> None:
-        """Say how many were left out, and which."""
-        for (incident, kind), alerts in self._left.items():
-            names = Counter(_name(alert) for alert in alerts)
-            shown = ", ".join(f"{name} ({count})" for name, count in names.most_common(NAMES_SHOWN))
-            more = f" and {len(names) - NAMES_SHOWN} other names" if len(names) > NAMES_SHOWN else ""
-            verb = "fire" if kind is Kind.ALERT_FIRED else "were resolved"
-            text = f"{len(alerts)} more alerts {verb}: {shown}{more}."
-            self._write(incident, Draft(kind, text, _monitor(alerts[0]), self.tx.now, self.evidence))
-        self._left.clear()
-
-    def _write(self, incident: int, draft: Draft) -> None:
-        if self.late:
-            text = f"Learned late (by asking {draft.actor.name}, no delivery came): {draft.text}"
-            draft = replace(draft, kind=Kind.LEARNED_LATE, text=text)
-        self.tx.timeline.append(incident, draft)
-
-
-def _name(alert: Alert) -> str:
-    return " ".join(alert.name.split())[:200]
-
-
-def _monitor(alert: Alert) -> Actor:
-    return Actor(ActorKind.SYSTEM, alert.source, alert.source)

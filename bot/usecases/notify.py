@@ -1,5 +1,6 @@
 """Who is told what: cards, pages, summaries, and the timers behind them, all as rows of the same transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.incident import Incident, Status
@@ -43,7 +44,7 @@ def routing_text(setup: Setup, incident: Incident) -> str:
 
 
 def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
-    """A new incident: its card, pages to who is Responsible, a quiet invitation, the escalation's timer."""
+    """A new incident: its card, which names who is Consulted; pages to who is Responsible; the escalation's timer."""
     tx.posts.want(
         Post(
             key=card_key(incident.number),
@@ -51,26 +52,10 @@ def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
             ref=incident.number,
             channel=setup.channel_of(incident.model),
             lane=Lane.NEW_INCIDENT,
+            rank=incident.severity.rank,
         )
     )
     page_responsible(tx, setup, incident, why="")
-    consulted = tuple(dict.fromkeys(a.person for a in incident.route.consulted))
-    if consulted:
-        invitation = Reply(
-            f"{incident.ref}: consulted, not paged.",
-            parts=(Mentions("Your knowledge may be wanted here; nobody expects you to get up:", consulted),),
-        )
-        tx.posts.want(
-            Post(
-                key=f"consulted:{incident.number}",
-                kind=PostKind.NOTICE,
-                ref=incident.number,
-                channel=setup.channel_of(incident.model),
-                lane=Lane.ENRICHMENT,
-                thread=card_key(incident.number),
-                body=to_json(invitation),
-            )
-        )
 
 
 def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str) -> None:
@@ -103,6 +88,7 @@ def _page(tx: Transaction, incident: Incident, person: Person, why: str, occasio
             channel=f"@{person.id}",
             lane=Lane.PAGE,
             body=person.id,
+            rank=incident.severity.rank,
         )
     )
     tx.timeline.append(incident.number, Draft(Kind.PAGED, f"Paged {person.name}: {why}.", BOT, tx.now))
@@ -133,10 +119,15 @@ def refresh_pages(tx: Transaction, incident: Incident) -> None:
 
 
 def show(tx: Transaction, incident: Incident, lane: Lane = Lane.UPDATE) -> None:
-    """Have the card show the incident as it is now."""
+    """Have the card show the incident as it is now. What only counts goes by `Lane.ENRICHMENT`, and may wait."""
     have = tx.posts.get(card_key(incident.number))
     if have is not None:
-        tx.posts.want(Post(key=have.key, kind=PostKind.CARD, ref=incident.number, channel=have.channel, lane=lane))
+        tx.posts.want(replace(have, lane=lane, rank=incident.severity.rank))
+
+
+def show_all(tx: Transaction, incidents: Sequence[Incident], lane: Lane) -> None:
+    """Have the cards of many show how they are now, when no more than their counts changed."""
+    tx.posts.touch([card_key(incident.number) for incident in incidents], lane)
 
 
 def quiet(tx: Transaction, number: int) -> None:
@@ -148,6 +139,7 @@ def quiet(tx: Transaction, number: int) -> None:
 def resolved(tx: Transaction, setup: Setup, incident: Incident) -> None:
     """The clocks stop, and who is Informed gets the summary."""
     quiet(tx, incident.number)
+    show(tx, incident)
     refresh_pages(tx, incident)
     for assignment in _one_each(incident.route.informed):
         if not setup.person(assignment.person).reachable:

@@ -14,7 +14,7 @@ from bot.domain.timeline import Actor, ActorKind
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.usecases import notify, witness
-from bot.usecases.ingest import Receipt, take_alerts
+from bot.usecases.fold import Receipt, take_alerts
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 

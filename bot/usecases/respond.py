@@ -55,7 +55,7 @@ def resolve(tx: Transaction, setup: Setup, number: int, by: Person, why: str = "
         after, draft = rules.resolve(incident, by.actor, tx.now, why=why or f"{by.name} says so.")
     _keep(tx, after, draft, Lane.UPDATE)
     notify.resolved(tx, setup, after)
-    still = len(tx.episodes.firing_of(number))
+    still = incident.alerts_firing
     warning = f"{still} of its alerts still fire; if they fire anew, it is reopened." if still else ""
     return say(f"{incident.ref} is resolved.", warning, tone=Tone.DONE)
 

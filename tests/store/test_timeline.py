@@ -46,7 +46,7 @@ async def test_entries_follow_each_other(store: SqlStore, clock: FakeClock, chai
 
 
 def test_there_is_nothing_but_append_to_change_it() -> None:
-    assert {name for name in vars(TimelineLog) if not name.startswith("_")} == {"append", "of", "heads"}
+    assert {name for name in vars(TimelineLog) if not name.startswith("_")} == {"append", "extend", "of", "heads"}
 
 
 @pytest.mark.parametrize(

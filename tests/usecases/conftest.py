@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.usecases.ingest_world import Watch
 from tests.usecases.plant import Plant
 from tests.usecases.world import World, a_setup
 
@@ -33,3 +34,11 @@ async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
     await here.open()
     yield here
     await here.close()
+
+
+@pytest.fixture
+async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
+    here = Watch(tmp_path / "watch.db")
+    await here.store.open()
+    yield here
+    await here.store.close()

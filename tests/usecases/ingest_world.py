@@ -16,7 +16,8 @@ from bot.ports.systems import Delivery
 from bot.store.sqlstore import SqlStore
 from bot.usecases.clockwork import Clockwork
 from bot.usecases.desk import Desk
-from bot.usecases.ingest import Intake, Receipt
+from bot.usecases.fold import Receipt
+from bot.usecases.ingest import Intake
 from bot.usecases.reconcile import Reconciled, reconcile
 from bot.usecases.systems import Systems
 from bot.usecases.views import IncidentView, incident_view

@@ -2,11 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from bot.domain.alert import Direction, Drift, DriftKind, FeatureDrift, Reading
 from bot.domain.incident import Status
@@ -14,18 +10,9 @@ from bot.domain.post import PostKind
 from bot.domain.routing import Phase
 from bot.domain.severity import Severity
 from bot.domain.timeline import Kind
-from bot.usecases.ingest import Receipt
+from bot.usecases.fold import Receipt
 from tests.usecases.ingest_world import FRAUD, Watch, an_alert, minutes, over
 from tests.usecases.world import MIKA
-
-
-@pytest.fixture
-async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
-    here = Watch(tmp_path / "watch.db")
-    await here.store.open()
-    yield here
-    await here.store.close()
-
 
 # ---------------------------------------------------------------- one problem, one incident
 
@@ -361,14 +348,20 @@ async def test_a_storm_in_one_body_is_one_incident_a_few_entries_and_a_count(wat
     assert (receipt.opened, receipt.joined) == (1, 999)
     incident = await watch.incident()
     assert (incident.alerts_firing, incident.alerts_seen) == (1_000, 1_000)
-    fired = await watch.timeline(1, Kind.ALERT_FIRED)
-    assert len(fired) == 21
-    assert fired[-1].text == (
-        "980 more alerts fire: Alert6 (140), Alert0 (140), Alert1 (140), Alert2 (140), Alert3 (140) and 2 other names."
+    assert len(await watch.timeline(1, Kind.ALERT_FIRED)) == 20
+    assert await watch.pass_time(1 / 6) == 1
+    told = (await watch.timeline(1, Kind.ALERT_FIRED))[-1]
+    assert told.text.startswith("980 more alerts fired since ")
+    assert told.text.endswith(
+        "1000 were seen in all, the newest Alert5, Alert4, Alert3, Alert2, Alert1 and 2 other names."
     )
+    assert told.evidence.startswith("sha256:")
+    assert await watch.pass_time(1 / 6) == 0
     assert (await watch.send(*(over(a) for a in alerts))).resolved == 1_000
     assert len(await watch.timeline(1, Kind.ALERT_RESOLVED)) == 21
+    assert "980 were resolved since" in (await watch.timeline(1, Kind.ALERT_RESOLVED))[-1].text
     assert (await watch.incident()).status is Status.RESOLVED
+    assert await watch.pass_time(1 / 6) == 0
 
 
 async def test_hostile_text_is_kept_bounded_and_breaks_nothing(watch: Watch) -> None:

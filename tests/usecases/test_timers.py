@@ -2,9 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +10,6 @@ from bot.domain.incident import Status
 from bot.domain.post import PostKind
 from bot.domain.timeline import Kind
 from tests.usecases.ingest_world import Watch, an_alert, over
-
-
-@pytest.fixture
-async def watch(tmp_path: Path) -> AsyncIterator[Watch]:
-    here = Watch(tmp_path / "watch.db")
-    await here.store.open()
-    yield here
-    await here.store.close()
 
 
 def drift(watch: Watch) -> object:

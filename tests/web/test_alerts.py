@@ -14,7 +14,8 @@ import pytest
 from bot.domain.alert import Alert
 from bot.domain.errors import BotError, Overloaded, Unreadable
 from bot.ports.systems import AlertSource, Delivery
-from bot.usecases.ingest import Intake, Receipt
+from bot.usecases.fold import Receipt
+from bot.usecases.ingest import Intake
 from bot.usecases.systems import Systems
 from bot.web.alerts import THREAD_FROM
 from bot.web.body import Room

@@ -151,9 +151,11 @@ class Watching:
                 return STOP
             if good:
                 tx.ledger.judge(operation.model, operation.environment, Verdict.HEALTHY, None)
-            kind = Kind.SUCCEEDED if to is OperationState.SUCCEEDED else Kind.FAILED
+            partly = to is OperationState.SUCCEEDED and bool(operation.behind)
+            end = OperationState.PARTLY if partly else to
+            kind = Kind.SUCCEEDED if end is OperationState.SUCCEEDED else Kind.FAILED
             told = f"{_served(operation)} {text}{_values(watch)}"
-            return finish(tx, self._course.setup, progress(operation, watch=watch), to, kind, told)
+            return finish(tx, self._course.setup, progress(operation, watch=watch), end, kind, told)
 
         return await self._course.write(decide)
 
@@ -162,7 +164,8 @@ def _served(operation: Operation) -> str:
     """What was confirmed before the watch, in short."""
     match operation.plan.aim.what:
         case "version":
-            return f"Serving confirmed: version {operation.plan.move.target.version} answers."
+            said = f"Serving confirmed: version {operation.plan.move.target.version} answers."
+            return " ".join((said, *operation.behind))
         case _:
             return f"Done: {operation.plan.aim.headline}."
 
@@ -183,7 +186,8 @@ def _alerts(tx: Transaction, operation: Operation) -> tuple[int, tuple[Alert, ..
         return 0, ()
     alerts = tx.episodes.alerts_of(operation.incident, limit=20)
     firing = tuple(alert for alert in alerts if alert.status is AlertStatus.FIRING)
-    return tx.episodes.tally(operation.incident)[0], firing
+    incident = tx.incidents.get(operation.incident)
+    return 0 if incident is None else incident.alerts_firing, firing
 
 
 def _now(tx: Transaction, number: int) -> tuple[int, str]:
@@ -191,6 +195,7 @@ def _now(tx: Transaction, number: int) -> tuple[int, str]:
     operation = operate.get(tx, number)
     later = (o for o in tx.operations.newest(limit=20, model=operation.model) if o.number > number)
     begun = {OperationState.EXECUTING, OperationState.VERIFYING, OperationState.WATCHING, OperationState.SUCCEEDED}
+    begun |= {OperationState.PARTLY}
     follower = next(
         (o.ref for o in later if o.environment == operation.environment and o.kind.lane == operation.kind.lane
          and o.state in begun), "",

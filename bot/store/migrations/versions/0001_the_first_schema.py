@@ -10,6 +10,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_FIRING = sa.text("status = 'firing'")
 _REFUSAL = "the timeline is append-only"
 
 
@@ -64,6 +65,14 @@ def upgrade() -> None:  # one statement a table
         batch_op.create_index(batch_op.f("ix_deliveries_outcome"), ["outcome"], unique=False)
 
     op.create_table(
+        "heard",
+        sa.Column("integration", sa.String(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("deliveries", sa.Integer(), nullable=False),
+        sa.Column("alerts", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("integration"),
+    )
+    op.create_table(
         "incidents",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("status", sa.String(), nullable=False),
@@ -76,7 +85,7 @@ def upgrade() -> None:  # one statement a table
         sa.PrimaryKeyConstraint("number"),
     )
     with op.batch_alter_table("incidents", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_incidents_model"), ["model"], unique=False)
+        batch_op.create_index("ix_incidents_place", ["model", "status", "resolved_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_incidents_opened_at"), ["opened_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_incidents_status"), ["status"], unique=False)
 
@@ -135,9 +144,13 @@ def upgrade() -> None:  # one statement a table
         sa.Column("not_before", Moment(), nullable=True),
         sa.Column("last_error", sa.Text(), nullable=False),
         sa.Column("wanted_at", Moment(), nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("listed", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("key"),
     )
     with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_posts_listed"), ["listed"], unique=False)
         batch_op.create_index("ix_posts_message", ["channel_id", "ts"], unique=False)
         batch_op.create_index(batch_op.f("ix_posts_waits"), ["waits"], unique=False)
 
@@ -193,8 +206,10 @@ def upgrade() -> None:  # one statement a table
         sa.UniqueConstraint("source", "instance", "fingerprint", "starts_at"),
     )
     with op.batch_alter_table("episodes", schema=None) as batch_op:
-        batch_op.create_index("ix_episodes_incident", ["incident", "status"], unique=False)
-        batch_op.create_index("ix_episodes_source_status", ["source", "status"], unique=False)
+        batch_op.create_index("ix_episodes_incident", ["incident", "starts_at"], unique=False)
+        batch_op.create_index(
+            "ix_episodes_firing", ["source"], unique=False, sqlite_where=_FIRING, postgresql_where=_FIRING
+        )
         batch_op.create_index(batch_op.f("ix_episodes_starts_at"), ["starts_at"], unique=False)
 
     op.create_table(

@@ -1,0 +1,170 @@
+"""Alert episodes in their table. Core statements, no objects: every delivered alert goes through here."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from bot.domain.alert import Alert, AlertStatus, Episode
+from bot.ports import store as port
+from bot.ports.store import AlertKey, EpisodeWrite
+from bot.store.mapping import dump, load, name, plain
+from bot.store.tables import EpisodeRow, IncidentRow
+
+ASKED_AT_ONCE = 500
+"""Fingerprints that are looked up by one statement: both databases limit what one may carry."""
+
+_EPISODES = EpisodeRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
+_EPISODE_COLUMNS = [column for column in _EPISODES.c if column.name != "alert"]
+
+
+class Episodes(port.Episodes):
+    """Core statements, no objects: this is where every delivered alert goes through."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, source: str, instance: str, fingerprint: str, starts_at: datetime) -> Episode | None:
+        return self._one(_of(source, instance, fingerprint).where(_EPISODES.c.starts_at == starts_at))
+
+    def newest(self, source: str, instance: str, fingerprint: str) -> Episode | None:
+        return self._one(_of(source, instance, fingerprint).order_by(_EPISODES.c.starts_at.desc()).limit(1))
+
+    def key_of(self, alert: Alert) -> AlertKey:
+        return name(alert.source), name(alert.instance), name(alert.fingerprint)
+
+    def newest_of(self, keys: Sequence[AlertKey]) -> Mapping[AlertKey, Episode]:
+        asked: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for source, instance, fingerprint in keys:
+            asked[source, instance].append(fingerprint)
+        found: dict[AlertKey, Episode] = {}
+        for (source, instance), fingerprints in asked.items():
+            for start in range(0, len(fingerprints), ASKED_AT_ONCE):
+                some = fingerprints[start : start + ASKED_AT_ONCE]
+                for episode in self._many(_newest(source, instance, some)):
+                    found[source, instance, episode.fingerprint] = episode
+        return found
+
+    def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
+        was = moved_from or episode.starts_at
+        stored = self.get(episode.source, episode.instance, episode.fingerprint, was) is not None
+        self.save_all([EpisodeWrite(episode, alert, was if stored else None)])
+
+    def save_all(self, writes: Sequence[EpisodeWrite]) -> None:
+        known = [{**_row(write), "_was": write.stored_as} for write in writes if write.stored_as is not None]
+        if known:  # first: what is moved makes room
+            # Asked of the connection: through the session SQLAlchemy would take it for an update of objects.
+            self._session.connection().execute(_UPDATE, [_renamed(row) for row in known])
+        new = [_row(write) for write in writes if write.stored_as is None]
+        if new:
+            self._session.execute(sa.insert(_EPISODES), new)
+
+    def alert_of(self, episode: Episode) -> Alert | None:
+        found = _of(episode.source, episode.instance, episode.fingerprint).with_only_columns(_EPISODES.c.alert)
+        text = self._session.execute(found.where(_EPISODES.c.starts_at == episode.starts_at)).scalar()
+        return None if text is None else load(Alert, str(text))
+
+    def tally(self, incident: int) -> tuple[int, int]:
+        query = sa.select(_EPISODES.c.status, sa.func.count()).where(_EPISODES.c.incident == incident)
+        counts = {str(status): int(n) for status, n in self._session.execute(query.group_by(_EPISODES.c.status))}
+        return counts.get(AlertStatus.FIRING.value, 0), sum(counts.values())
+
+    def firing_of(self, incident: int) -> Sequence[Episode]:
+        firing = AlertStatus.FIRING.value
+        return self._many(
+            sa.select(*_EPISODE_COLUMNS).where(_EPISODES.c.incident == incident, _EPISODES.c.status == firing)
+        )
+
+    def alerts_of(self, incident: int, *, limit: int = 50) -> Sequence[Alert]:
+        query = sa.select(_EPISODES.c.alert).where(_EPISODES.c.incident == incident)
+        rows = self._session.execute(query.order_by(_EPISODES.c.starts_at.desc(), _EPISODES.c.id.desc()).limit(limit))
+        return [load(Alert, text) for text in rows.scalars()]
+
+    def firing_from(self, source: str) -> Sequence[Episode]:
+        firing = AlertStatus.FIRING.value
+        return self._many(
+            sa.select(*_EPISODE_COLUMNS).where(_EPISODES.c.source == name(source), _EPISODES.c.status == firing)
+        )
+
+    def since(self, model: str | None, since: datetime) -> Sequence[Alert]:
+        query = sa.select(_EPISODES.c.alert).where(_EPISODES.c.starts_at >= since)
+        if model is not None:
+            numbers = select(IncidentRow.number).where(IncidentRow.model == plain(model))
+            query = query.where(_EPISODES.c.incident.in_(numbers))
+        rows = self._session.execute(query.order_by(_EPISODES.c.starts_at.desc()).limit(1_000))
+        return [load(Alert, text) for text in rows.scalars()]
+
+    def _one(self, query: sa.Select[tuple[object, ...]]) -> Episode | None:
+        row = self._session.execute(query).first()
+        return None if row is None else _episode(row)
+
+    def _many(self, query: sa.Select[tuple[object, ...]]) -> list[Episode]:
+        return [_episode(row) for row in self._session.execute(query)]
+
+
+def _row(write: EpisodeWrite) -> dict[str, object]:
+    episode = write.episode
+    return {
+        "source": name(episode.source),
+        "instance": name(episode.instance),
+        "fingerprint": name(episode.fingerprint),
+        "starts_at": episode.starts_at,
+        "status": episode.status.value,
+        "first_seen": episode.first_seen,
+        "last_seen": episode.last_seen,
+        "ends_at": episode.ends_at,
+        "deliveries": episode.deliveries,
+        "incident": episode.incident,
+        "alert": dump(write.alert),
+    }
+
+
+_KEY = ("source", "instance", "fingerprint")
+_SAME = [_EPISODES.c[key] == sa.bindparam(f"_{key}") for key in _KEY]
+_UPDATE = (
+    sa.update(_EPISODES)
+    .where(*_SAME, _EPISODES.c.starts_at == sa.bindparam("_was"))
+    .values({column.name: sa.bindparam(column.name) for column in _EPISODES.c if column.name not in {"id", *_KEY}})
+)  # fmt: skip
+
+
+def _renamed(row: dict[str, object]) -> dict[str, object]:
+    """Parameters of a WHERE may not be called as those of its SET."""
+    return {f"_{key}" if key in _KEY else key: value for key, value in row.items()}
+
+
+def _newest(source: str, instance: str, fingerprints: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+    e = _EPISODES.c
+    asked = (e.source == source, e.instance == instance, e.fingerprint.in_(fingerprints))
+    newest = sa.select(e.fingerprint, sa.func.max(e.starts_at).label("starts_at")).where(*asked).group_by(e.fingerprint)
+    top = newest.subquery()
+    same = sa.and_(e.fingerprint == top.c.fingerprint, e.starts_at == top.c.starts_at)
+    return (
+        sa.select(*_EPISODE_COLUMNS).join_from(top, _EPISODES, same).where(e.source == source, e.instance == instance)
+    )
+
+
+def _of(source: str, instance: str, fingerprint: str) -> sa.Select[tuple[object, ...]]:
+    return sa.select(*_EPISODE_COLUMNS).where(
+        _EPISODES.c.source == name(source),
+        _EPISODES.c.instance == name(instance),
+        _EPISODES.c.fingerprint == name(fingerprint),
+    )
+
+
+def _episode(row: sa.Row[tuple[object, ...]]) -> Episode:
+    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's documented access by name
+    return Episode(
+        source=fields["source"],
+        instance=fields["instance"],
+        fingerprint=fields["fingerprint"],
+        starts_at=fields["starts_at"],
+        status=AlertStatus(fields["status"]),
+        first_seen=fields["first_seen"],
+        last_seen=fields["last_seen"],
+        ends_at=fields["ends_at"],
+        deliveries=fields["deliveries"],
+        incident=fields["incident"],
+    )
