@@ -25,6 +25,8 @@ class OperationState(StrEnum):
     SUCCEEDED = "succeeded"
     NOT_RECOVERED = "done, not recovered"
     """Done and confirmed, and what it was done for is not over."""
+    PARTLY = "done in part"
+    """Done and confirmed where it serves; a further pointer is not where it should be."""
     REJECTED = "rejected"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -71,25 +73,29 @@ _LEGAL: Mapping[OperationState, frozenset[OperationState]] = {
     OperationState.VERIFYING: frozenset(
         {
             OperationState.WATCHING, OperationState.SUCCEEDED, OperationState.INCONCLUSIVE, OperationState.FAILED,
-            OperationState.UNDOING,
+            OperationState.UNDOING, OperationState.PARTLY,
         }
     ),
     OperationState.WATCHING: frozenset(
         {
             OperationState.SUCCEEDED, OperationState.NOT_RECOVERED, OperationState.INCONCLUSIVE,
-            OperationState.UNDOING, OperationState.FAILED,
+            OperationState.UNDOING, OperationState.FAILED, OperationState.PARTLY,
         }
     ),
     OperationState.IN_DOUBT: frozenset(
         {OperationState.VERIFYING, OperationState.RUNNING, OperationState.UNDOING, OperationState.FAILED}
     ),
     OperationState.UNDOING: frozenset(
-        {OperationState.UNDONE, OperationState.IN_DOUBT, OperationState.FAILED, OperationState.INCONCLUSIVE}
+        {
+            OperationState.UNDONE, OperationState.IN_DOUBT, OperationState.FAILED, OperationState.INCONCLUSIVE,
+            OperationState.PARTLY,
+        }
     ),
     OperationState.FAILED: frozenset(),
     OperationState.INCONCLUSIVE: frozenset(),
     OperationState.SUCCEEDED: frozenset(),
     OperationState.NOT_RECOVERED: frozenset(),
+    OperationState.PARTLY: frozenset(),
     OperationState.REJECTED: frozenset(),
     OperationState.EXPIRED: frozenset(),
     OperationState.CANCELLED: frozenset(),
@@ -102,7 +108,7 @@ _FINAL = frozenset(
     {
         OperationState.SUCCEEDED, OperationState.REJECTED, OperationState.EXPIRED, OperationState.CANCELLED,
         OperationState.STALE, OperationState.FAILED, OperationState.UNDONE, OperationState.INCONCLUSIVE,
-        OperationState.NOT_RECOVERED,
+        OperationState.NOT_RECOVERED, OperationState.PARTLY,
     }
 )  # fmt: skip
 
@@ -229,6 +235,8 @@ class Operation:
     """Who asked a run to stop; it ends when the orchestrator says so."""
     outcome: str = ""
     """One sentence for people: what is true now."""
+    behind: tuple[str, ...] = ()
+    """Pointers that are not where they should be: a sentence about each."""
     evidence: str = ""
     finished_at: datetime | None = None
     joined_by: tuple[str, ...] = ()
@@ -248,7 +256,7 @@ class Operation:
 
 _UNDOABLE = {
     OperationState.SUCCEEDED, OperationState.NOT_RECOVERED, OperationState.WATCHING, OperationState.INCONCLUSIVE,
-    OperationState.FAILED,
+    OperationState.FAILED, OperationState.PARTLY,
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from bot.domain.models import ModelVersion, Observation, PipelineRef, SignatureDiff, Target
+from bot.domain.models import ModelVersion, Observation, PipelineRef, Pointer, SignatureDiff, Target
 from bot.domain.timeline import stamp
 
 
@@ -76,6 +76,15 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorMove:
+    """A further pointer that is to follow: where it stood when it was read, and where it will stand."""
+
+    pointer: Pointer
+    before: Observation
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class VersionMove:
     """Another version is to serve: a rollback, a promotion, a fallback."""
 
@@ -87,15 +96,27 @@ class VersionMove:
     signature_diff: SignatureDiff | None
     propagation: str
     what: Literal["version"] = "version"
+    mirrors: tuple[MirrorMove, ...] = ()
+    """They are moved after everything else, in this order."""
+    left_out: tuple[str, ...] = ()
+    """Mirrors that can't follow: a sentence about each."""
+
+    @property
+    def only_mirrors(self) -> bool:
+        """Whether what serves stays as it is, and only what was left behind follows."""
+        return self.now.version == self.target.version
 
     @property
     def headline(self) -> str:
         """From what to what."""
+        if self.only_mirrors:
+            return f"mirrors → {self.target.version}"
         return f"version {self.now.version} → {self.target.version}"
 
     @property
     def relied_on(self) -> object:
         """What an approver relies on, as JSON."""
+        mirrors = [[asdict(one.pointer), _seen(one.before), one.to] for one in self.mirrors]
         return {
             "current": _version(self.current),
             "from": [self.now.version, _seen(self.now.pointer), _seen(self.now.serving)],
@@ -103,6 +124,7 @@ class VersionMove:
             "signature": None if self.signature_diff is None else asdict(self.signature_diff),
             "to": _version(self.target),
             "why": self.target_why,
+            **({"mirrors": mirrors, "left out": self.left_out} if mirrors or self.left_out else {}),
         }
 
 

@@ -91,7 +91,7 @@ def sentence(plan: Plan) -> str:
     """What will be done, in half a sentence."""
     subject = f"{plan.kind.value} of {plan.model} ({plan.environment})"
     match plan.aim:
-        case VersionMove() as move:
+        case VersionMove() as move if not move.only_mirrors:
             return f"{subject} from version {move.now.version} to version {move.target.version}"
         case aim:
             return f"{subject}: {aim.headline}"

@@ -11,7 +11,7 @@ from bot.usecases.reply import Paragraph, Reply, Table
 from bot.usecases.setup import Setup
 
 S = OperationState
-UNDOABLE = frozenset({S.SUCCEEDED, S.NOT_RECOVERED, S.WATCHING, S.INCONCLUSIVE, S.FAILED})
+UNDOABLE = frozenset({S.SUCCEEDED, S.NOT_RECOVERED, S.WATCHING, S.INCONCLUSIVE, S.FAILED, S.PARTLY})
 
 
 @dataclass(frozen=True, slots=True)

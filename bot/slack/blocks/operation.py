@@ -31,7 +31,7 @@ _MARKS: Mapping[CheckResult, str] = {
 _FACES: Mapping[OperationState, str] = {
     OperationState.AWAITING_APPROVAL: "⏳", OperationState.APPROVED: "▶️", OperationState.EXECUTING: "▶️",
     OperationState.VERIFYING: "🔎", OperationState.WATCHING: "🔎", OperationState.SUCCEEDED: "✅",
-    OperationState.RUNNING: "▶️", OperationState.NOT_RECOVERED: "⚠️",
+    OperationState.RUNNING: "▶️", OperationState.NOT_RECOVERED: "⚠️", OperationState.PARTLY: "⚠️",
     OperationState.REJECTED: "🚫", OperationState.EXPIRED: "⌛", OperationState.CANCELLED: "🚫",
     OperationState.STALE: "⚠️", OperationState.IN_DOUBT: "⚠️", OperationState.INCONCLUSIVE: "⚠️",
     OperationState.FAILED: "❌", OperationState.UNDOING: "↩️", OperationState.UNDONE: "↩️",
@@ -43,7 +43,9 @@ _FOLLOWS: Mapping[str, str] = {
     Propagation.REDEPLOY.value: "serving is deployed anew",
     Propagation.NONE.value: "nothing that serves it is known",
 }
-_WORTH_UNDOING = {OperationState.NOT_RECOVERED, OperationState.INCONCLUSIVE, OperationState.WATCHING}
+_WORTH_UNDOING = {
+    OperationState.NOT_RECOVERED, OperationState.INCONCLUSIVE, OperationState.WATCHING, OperationState.PARTLY,
+}  # fmt: skip
 """Where a button for the way back is of use; after a success it is a command: /mlops undo OP."""
 METRICS_SHOWN = 6
 PARAMETERS_SHOWN = 15
@@ -135,7 +137,7 @@ def _aim(op: Operation) -> list[Block]:
     match op.plan.aim:
         case VersionMove() as aim:
             why = rich(section(text("Why this version: ", bold=True), text(aim.target_why, limit=300)))
-            return [why, _metrics(aim.current, aim.target, "now")]
+            return [why, *_mirrors(aim), _metrics(aim.current, aim.target, "now")]
         case TrainingRun() as aim:
             rows = [[text(f"{name} = {value}", limit=200)] for name, value in aim.parameters[:PARAMETERS_SHOWN]]
             pipeline = section(text("Pipeline ", bold=True), text(_pipeline(aim), limit=100), *_linked(aim.url))
@@ -143,6 +145,14 @@ def _aim(op: Operation) -> list[Block]:
             return [rich(pipeline, shown)]
         case _:
             return []
+
+
+def _mirrors(aim: VersionMove) -> list[Block]:
+    """What follows, in its order."""
+    if not aim.mirrors:
+        return []
+    rows = [[text(f"{m.pointer.words}: version {m.before.version} → {m.to}", limit=300)] for m in aim.mirrors]
+    return [rich(section(text("After it follow, in this order", bold=True)), bullets(rows))]
 
 
 def _pipeline(aim: TrainingRun) -> str:
@@ -265,6 +275,8 @@ def _sure(op: Operation) -> str:
     """What happens at once when it is approved."""
     match op.plan.aim:
         case VersionMove() as aim:
+            if aim.only_mirrors:
+                return f"The mirrors of {op.plan.model} go to version {aim.target.version}, now. What serves stays."
             return f"{op.plan.model} goes from version {aim.now.version} to version {aim.target.version}, now."
         case TrainingRun() as aim:
             return f"{aim.pipeline.name} is started, now. What serves is not changed by it."

@@ -26,6 +26,7 @@ from bot.domain.models import (
     previous_good,
 )
 from bot.domain.plan import Call, Check, CheckResult, Live, OperationKind, Plan, VersionMove
+from bot.usecases.plans.mirrors import Following, mirror_calls, plan_mirrors
 from bot.usecases.systems import Systems
 
 _UNCHANGED = "Nothing was planned or changed."
@@ -73,29 +74,45 @@ async def plan_version(
             next_step=f"Add models → registry to the configuration, or {_WHERE[kind]} where it is deployed.",
         )
     facts = await _read(systems, binding, binding.pointer, spans, to, kind)
-    calls = calls_of(systems, binding, binding.pointer, facts.target.version)
+    live, target = facts.pointer.version or "", facts.target.version
+    following = await plan_mirrors(systems, binding, live, target)
+    if live == target and not following.moves:
+        raise _live_already(binding, live, following)
     diff = _diff(facts)
-    used = dict.fromkeys((binding.pointer.integration, *(t.integration for t in binding.serving)))
     aim = VersionMove(
-        now=Live(facts.pointer.version or "", facts.pointer, _answer(facts)),
+        now=Live(live, facts.pointer, _answer(facts)),
         target=facts.target,
         current=facts.current,
         target_why=facts.target_why,
         signature_diff=diff,
         propagation=binding.propagation.value,
+        mirrors=following.moves,
+        left_out=following.left_out,
     )
+    used = dict.fromkeys(
+        (binding.pointer.integration, *(t.integration for t in binding.serving),
+         *(one.pointer.integration for one in following.moves))
+    )  # fmt: skip
     return Plan(
         kind=kind,
         model=binding.model,
         environment=binding.environment,
         aim=aim,
-        checks=_checks(binding, facts, diff, kind),
-        calls=calls,
+        checks=(*_checks(binding, facts, diff, kind), *following.checks),
+        calls=calls_of(systems, binding, binding.pointer, aim),
         cannot=tuple(sentence for slug in used for sentence in systems.cannot.get(slug, ())),
-        undo=f"The same way back: {binding.pointer.alias} → version {facts.pointer.version}.",
+        undo=_undo(binding.pointer, aim),
         made_at=now,
         expires_at=now + ttl,
     )
+
+
+def _undo(pointer: Pointer, aim: VersionMove) -> str:
+    if aim.only_mirrors:
+        back = ", ".join(f"{one.pointer.alias} → version {one.before.version}" for one in aim.mirrors)
+        return f"What serves is not changed. The mirrors are moved back by hand: {back}."
+    follow = "".join(f", {one.pointer.alias} → version {one.before.version}" for one in aim.mirrors)
+    return f"The same way back: {pointer.alias} → version {aim.now.version}{follow}."
 
 
 # ---------------------------------------------------------------- reading
@@ -169,7 +186,7 @@ def _choose(
 
 def _exists(binding: Binding, wanted: str, known: Sequence[str], live: str) -> None:
     others = ", ".join([v for v in known if v != live][:10])
-    if wanted == live:
+    if wanted == live and not binding.mirrors:
         raise BadInput(
             f"Version {live} is the live one already.", not_done=_UNCHANGED, next_step=f"Other versions: {others}."
         )
@@ -179,6 +196,15 @@ def _exists(binding: Binding, wanted: str, known: Sequence[str], live: str) -> N
             not_done=_UNCHANGED,
             next_step=f"It has: {', '.join(known[:10])}.",
         )
+
+
+def _live_already(binding: Binding, live: str, following: Following) -> BadInput:
+    said = "; ".join(f"{check.name}: {check.evidence}" for check in following.checks)
+    return BadInput(
+        f"Version {live} is the live one already, and nothing can follow it: {said}.",
+        not_done=_UNCHANGED,
+        next_step=f"Name another version: /mlops rollback {binding.model} --to VERSION",
+    )
 
 
 def _previous_good(
@@ -253,11 +279,15 @@ def _why_good(good: LiveSpan, spans: tuple[LiveSpan, ...], live: str) -> str:
 # ---------------------------------------------------------------- calls
 
 
-def calls_of(systems: Systems, binding: Binding, pointer: Pointer, version: str) -> tuple[Call, ...]:
-    """Every call that changes something, in its order."""
+def calls_of(systems: Systems, binding: Binding, pointer: Pointer, aim: VersionMove) -> tuple[Call, ...]:
+    """Every call that changes something, in its order: what serves first, mirrors last."""
+    follow = mirror_calls(systems, binding, aim.mirrors)
+    if aim.only_mirrors:
+        return follow
+    version = aim.target.version
     move = systems.registry(pointer.integration).plan_move(pointer.model, pointer.alias, version)
     told = (systems.deployers[t.integration].plan_serve(t.name, version) for t in to_tell(systems, binding))
-    return (move, *told)
+    return (move, *told, *follow)
 
 
 def to_tell(systems: Systems, binding: Binding) -> Sequence[Target]:

@@ -54,7 +54,7 @@ def _calls(systems: Systems, binding: Binding, operation: Operation) -> Sequence
     match operation.plan.aim:
         case VersionMove() as aim:
             assert binding.pointer is not None, "looked at before"
-            return calls_of(systems, binding, binding.pointer, aim.target.version)
+            return calls_of(systems, binding, binding.pointer, aim)
         case TrainingRun() as aim:
             orchestrator = systems.orchestrators[aim.pipeline.integration]
             return (orchestrator.plan_start(aim.pipeline.name, dict(aim.parameters), key=KEY),)

@@ -1,5 +1,7 @@
 """The story of a version that is to serve (rollback, promotion, fallback): move the pointer once, see it serve.
 
+Further pointers follow when everything that serves was told: `bot.usecases.stories.mirrors`.
+
 Each step may be interrupted by kill -9 and is then run again: what it finds in the store tells it what is left to do.
 `requested`, `registry changed` and `serving confirmed` are three different things, and each is claimed only when seen.
 """
@@ -15,8 +17,9 @@ from bot.domain.timeline import BOT, Kind
 from bot.ports.engine import Steps
 from bot.ports.store import Transaction
 from bot.usecases import notify, operate
-from bot.usecases.once import Found, Result, Step
+from bot.usecases.once import Result
 from bot.usecases.stories.course import GO_ON, STOP, UNDO, Course, finish, record
+from bot.usecases.stories.mirrors import FOLLOW, Mirrors, not_moved, noted, pointer_step, with_behind
 from bot.usecases.stories.rollout import tell
 from bot.usecases.stories.watching import Watching
 
@@ -46,12 +49,15 @@ class VersionStory:
     def __init__(self, course: Course, watching: Watching) -> None:
         self._course = course
         self._watching = watching
+        self._mirrors = Mirrors(course)
 
     async def tell(self, number: int, steps: Steps) -> None:
         """From the approved plan to what is true at the end."""
         if await steps.run(MOVE, lambda: self._move_pointer(number)) == STOP:
             return
         if await steps.run("tell the serving side", lambda: self._tell_serving(number)) == STOP:
+            return
+        if await steps.run(FOLLOW, lambda: self._mirrors.follow(number)) == STOP:
             return
         if await steps.run("see it serve", lambda: self._see_it_serve(number)) == STOP:
             return
@@ -71,38 +77,15 @@ class VersionStory:
         if off is not None:
             return off
         aim = operation.plan.move
+        if aim.only_mirrors:
+            return await self._course.write(lambda tx: self._nothing_to_move(tx, number))
         before = aim.now.pointer or Observation(aim.now.version, Evidence.REGISTRY, operation.plan.made_at)
-        step = self._pointer_step(operation, MOVE, before, aim.target.version)
+        step = pointer_step(self._course, operation, MOVE, self._pointer(operation), before, aim.target.version)
         return await self._course.act(number, step, self._registry_changed, during=OperationState.EXECUTING)
 
-    def _pointer_step(self, operation: Operation, name: str, before: Observation, target: str) -> Step:
-        pointer = self._pointer(operation)
-        registry = self._course.systems.registry(pointer.integration)
-
-        async def call() -> str:
-            seen = await registry.move(pointer.model, pointer.alias, target, expected=before)
-            return (
-                f"{pointer.integration}: alias {pointer.alias} of {pointer.model} read back as version {seen.version}."
-            )
-
-        async def find() -> Found:
-            seen = await registry.resolve(pointer.model, pointer.alias)
-            if seen.version == target:
-                return Found.THERE
-            return Found.AS_BEFORE if seen.version == before.version else Found.OTHERWISE
-
-        guarantees = self._course.systems.guarantees.get(pointer.integration)
-        assert operation.incident is not None
-        return Step(
-            operation=operation.number,
-            incident=operation.incident,
-            name=name,
-            describe=f"moving alias {pointer.alias} of {pointer.model} in {pointer.integration} "
-            f"from version {before.version} to version {target}",
-            call=call,
-            find=find,
-            repeatable=guarantees is not None and guarantees.idempotent_write,
-        )
+    def _pointer_now(self, operation: Operation) -> Pointer | None:
+        binding = self._binding(operation)
+        return binding.pointer if binding is not None else None
 
     def _binding(self, operation: Operation) -> Binding | None:
         return self._course.setup.binding(operation.model, operation.environment)
@@ -126,6 +109,16 @@ class VersionStory:
         operate.show(tx, self._course.setup, after)
         return GO_ON
 
+    def _nothing_to_move(self, tx: Transaction, number: int) -> str:
+        """What serves stays as it is; its mirrors are to follow."""
+        operation = operate.get(tx, number)
+        if operation.state is not OperationState.EXECUTING:
+            return STOP if operation.state.final else GO_ON
+        after = move(operation, OperationState.VERIFYING, stage=Stage.REGISTRY_CHANGED, outcome="The mirrors follow.")
+        tx.operations.save(after, expected=OperationState.EXECUTING)
+        operate.show(tx, self._course.setup, after)
+        return GO_ON
+
     def _change(self, operation: Operation, tx: Transaction) -> Change:
         aim = operation.plan.move
         return Change(
@@ -142,12 +135,15 @@ class VersionStory:
         operation = await self._course.read(number)
         if operation.state is not OperationState.VERIFYING:
             return STOP if operation.state.final else GO_ON
+        if operation.plan.move.only_mirrors:
+            return GO_ON
         binding = self._binding(operation)
         once, systems, version = self._course.once, self._course.systems, operation.plan.move.target.version
         fault = await tell(once, systems, binding, operation, version) if binding is not None else ""
         if not fault:
             return GO_ON
-        text = f"The registry was changed, the serving side was not: {fault}"
+        left = not_moved(operation.plan.move.mirrors)
+        text = f"The registry was changed, the serving side was not: {fault}{left}"
         return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
 
     async def _see_it_serve(self, number: int) -> str:
@@ -157,10 +153,12 @@ class VersionStory:
             return STOP if operation.state.final else GO_ON
         version = operation.plan.move.target.version
         answers = await self._wait_for(operation, version)
+        behind = await self._mirrors.behind(operation, self._pointer_now(operation))
         if answers.confirmed:
             watch = await self._watching.begin(operation)
-            return await self._course.write(lambda tx: self._confirmed(tx, number, answers, watch))
+            return await self._course.write(lambda tx: self._confirmed(tx, number, answers, behind, watch))
         text = f"The registry was changed; that version {version} serves is not confirmed: {answers.text}."
+        text = " ".join((text, *behind))
         return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
 
     async def _wait_for(self, operation: Operation, version: str) -> Answers:
@@ -188,23 +186,28 @@ class VersionStory:
             confirmed &= seen.version == version and seen.healthy is not False and seen.evidence is Evidence.ANSWER
         return Answers(confirmed, "; ".join(said))
 
-    def _confirmed(self, tx: Transaction, number: int, answers: Answers, watch: Watch | None) -> str:
+    def _confirmed(
+        self, tx: Transaction, number: int, answers: Answers, behind: tuple[str, ...], watch: Watch | None
+    ) -> str:
         operation = operate.get(tx, number)
         if operation.state is not OperationState.VERIFYING:
             return STOP if operation.state.final else GO_ON
         record(tx, operation, Kind.VERIFIED, f"{operation.ref}: serving confirmed. {answers.text}.")
         version = operation.plan.move.target.version
-        after = progress(operation, stage=Stage.SERVING_CONFIRMED, evidence=answers.text)
+        after = noted(progress(operation, stage=Stage.SERVING_CONFIRMED, evidence=answers.text), behind)
         _ledger(tx, after, version, after.ref)
         self._mitigated(tx, after)
-        text = f"Serving confirmed: version {version} answers."
+        text = with_behind(after, f"Serving confirmed: version {version} answers.")
+        if watch is None and after.behind:
+            return finish(tx, self._course.setup, after, OperationState.PARTLY, Kind.FAILED, text)
         if watch is None:
             return finish(tx, self._course.setup, after, OperationState.SUCCEEDED, Kind.SUCCEEDED, text)
         return self._watching.go_on(tx, after, watch, text)
 
     def _mitigated(self, tx: Transaction, operation: Operation) -> None:
         incident = tx.incidents.get(operation.incident) if operation.incident else None
-        if incident is None or incident.status not in {Status.OPEN, Status.ACKNOWLEDGED}:
+        serves_already = operation.plan.move.only_mirrors
+        if incident is None or serves_already or incident.status not in {Status.OPEN, Status.ACKNOWLEDGED}:
             return
         did = _DONE[operation.kind].format(model=operation.model, version=operation.plan.move.target.version)
         mitigated, draft = mitigate(incident, BOT, tx.now, f"{operation.ref} {did}, serving confirmed")
@@ -222,8 +225,10 @@ class VersionStory:
         if binding is None or binding.pointer is None:
             text = f"It could not be undone: {operation.model} is no longer bound to a registry in the configuration."
             return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.FAILED, text)
+        if aim.only_mirrors:
+            return GO_ON
         before = Observation(aim.target.version, Evidence.REGISTRY, self._course.clock.now())
-        step = self._pointer_step(operation, MOVE_BACK, before, aim.now.version)
+        step = pointer_step(self._course, operation, MOVE_BACK, binding.pointer, before, aim.now.version)
         return await self._course.act(number, step, self._moved_back, during=OperationState.UNDOING)
 
     def _moved_back(self, tx: Transaction, operation: Operation, result: Result) -> str:
@@ -243,19 +248,24 @@ class VersionStory:
         binding = self._binding(operation)
         once, systems = self._course.once, self._course.systems
         fault = await tell(once, systems, binding, operation, version, undoing=True) if binding is not None else ""
+        left = await self._mirrors.go_back(operation)
         answers = Answers(confirmed=False, text=fault) if fault else await self._wait_for(operation, version)
         if not answers.confirmed:
             text = f"The registry was moved back; that version {version} serves is not confirmed: {answers.text}."
+            text = " ".join((text, *left))
             return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
-        return await self._course.write(lambda tx: self._undone(tx, number, version, answers))
+        return await self._course.write(lambda tx: self._undone(tx, number, version, answers, left))
 
-    def _undone(self, tx: Transaction, number: int, version: str, answers: Answers) -> str:
+    def _undone(self, tx: Transaction, number: int, version: str, answers: Answers, left: tuple[str, ...]) -> str:
         operation = operate.get(tx, number)
         if operation.state is not OperationState.UNDOING:
             return STOP
         record(tx, operation, Kind.VERIFIED, f"{operation.ref}: undone, serving confirmed. {answers.text}.")
         _ledger(tx, operation, version, f"{operation.ref}, undone")
-        text = f"It got worse, so it was undone: version {version} answers again."
+        text = " ".join((f"It got worse, so it was undone: version {version} answers again.", *left))
+        if left:
+            after = progress(operation, behind=left)
+            return finish(tx, self._course.setup, after, OperationState.PARTLY, Kind.FAILED, text)
         return finish(tx, self._course.setup, operation, OperationState.UNDONE, Kind.UNDONE, text)
 
 
