@@ -162,8 +162,11 @@ async def test_the_process_ends_on_the_way_back(plant: Plant, step: str, after: 
     await plant.restart()
     at_look(plant, 1, rise)
     await plant.carry_out()
-    assert (await plant.operation(number)).state is S.UNDONE
+    operation = await plant.operation(number)
+    assert operation.state is S.UNDONE
     assert [(m.before, m.after) for m in plant.registry.our_moves] == [("3", "2"), ("2", "3")]
+    told = [entry for entry in await plant.timeline(operation.incident or 0) if "moved back" in entry.text]
+    assert len(told) == 1
 
 
 async def test_more_alerts_are_worse(plant: Plant) -> None:
@@ -191,6 +194,31 @@ async def test_who_only_watches_holds_nobody_up(plant: Plant) -> None:
     await plant.carry_out()
     await asyncio.gather(*tasks)
     assert f"OP-{number + 1} is planned" in asked[0]
+
+
+PROMOTED = Policies(rules=(Policy("take-back", OperationKind.PROMOTE, Mode.SUGGEST, undo=True),))
+
+
+@pytest.mark.parametrize("policies", [PROMOTED, Policies()], ids=["a policy says so", "no policy"])
+async def test_a_promotion_that_made_it_worse_is_taken_back_where_a_policy_says_so(
+    plant: Plant, policies: Policies
+) -> None:
+    """Nothing fired when it was asked for; an alert that begins while it is watched is worse."""
+    plant.setup = replace(plant.setup, policies=policies)
+    plant.rebuild()
+    plant.registry.point(FRAUD, "champion", "2")
+    await plant.learn()
+    number = await plant.wish(f"promote {FRAUD} --to 3", MIKA)
+    await plant.approve(number)
+    tasks: list[asyncio.Task[object]] = []
+    at_look(plant, 1, lambda: tasks.append(asyncio.ensure_future(plant.send(an_alert(plant.clock)))))
+    await plant.carry_out()
+    await asyncio.gather(*tasks)
+    operation = await plant.operation(number)
+    back = bool(policies.rules)
+    assert operation.state is (S.UNDONE if back else S.NOT_RECOVERED), operation.outcome
+    moves = [(move.before, move.after) for move in plant.registry.our_moves]
+    assert moves == ([("2", "3"), ("3", "2")] if back else [("2", "3")])
 
 
 SHIFTED = Policies(rules=(Policy("take-back", OperationKind.SHIFT_TRAFFIC, Mode.SUGGEST, undo=True),))

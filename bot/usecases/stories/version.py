@@ -17,7 +17,7 @@ from bot.domain.timeline import BOT, Kind
 from bot.ports.engine import Steps
 from bot.ports.store import Transaction
 from bot.usecases import notify, operate
-from bot.usecases.once import Result
+from bot.usecases.once import Result, step_key
 from bot.usecases.stories.course import GO_ON, STOP, UNDO, Course, finish, record
 from bot.usecases.stories.mirrors import FOLLOW, Mirrors, not_moved, noted, pointer_step, with_behind
 from bot.usecases.stories.rollout import tell
@@ -232,6 +232,8 @@ class VersionStory:
         return await self._course.act(number, step, self._moved_back, during=OperationState.UNDOING)
 
     def _moved_back(self, tx: Transaction, operation: Operation, result: Result) -> str:
+        if not tx.keys.first("story", step_key(operation.number, MOVE_BACK)):
+            return GO_ON  # told before a restart; its state is no witness, for it stays the same
         after = progress(operation, outcome="The registry was moved back; whether it serves is being looked at.")
         if operation.state is OperationState.IN_DOUBT:
             after = move(operation, OperationState.UNDOING, outcome=after.outcome)
