@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -33,7 +34,17 @@ class OperationKind(StrEnum):
         """The word after `/mlops` that asks for it."""
         return self.value.split()[0]
 
+    @property
+    def noun(self) -> str:
+        """What it is called in a sentence, after `a` or `the`, before `of MODEL`."""
+        return _NOUNS[self]
 
+
+_NOUNS: Mapping[OperationKind, str] = {
+    OperationKind.ROLLBACK: "rollback", OperationKind.PROMOTE: "promotion", OperationKind.FREEZE: "freeze",
+    OperationKind.SHIFT_TRAFFIC: "traffic shift", OperationKind.RETRAIN: "retraining",
+    OperationKind.PAUSE_PIPELINE: "pipeline pause", OperationKind.RESUME_PIPELINE: "pipeline resumption",
+}  # fmt: skip
 _TRAINING = {OperationKind.RETRAIN, OperationKind.PAUSE_PIPELINE, OperationKind.RESUME_PIPELINE}
 
 
@@ -253,7 +264,7 @@ class Plan:
     @property
     def move(self) -> VersionMove:
         """The aim of a plan that makes another version serve."""
-        assert isinstance(self.aim, VersionMove), f"a {self.kind.value} moves no version"
+        assert isinstance(self.aim, VersionMove), f"a {self.kind.noun} moves no version"
         return self.aim
 
     @property

@@ -100,7 +100,7 @@ def _tell_at_once(tx: Transaction, setup: Setup, operation: Operation, by: Perso
     people = tuple(dict.fromkeys((*owner, *route.delegates, *(a.person for a in route.informed))))
     told = tuple(person for person in people if person != by.id and setup.person(person).reachable)
     news = say(
-        f"{by.name} has started {operation.ref} without approval: {operation.kind.value} of {operation.model}, "
+        f"{by.name} has started {operation.ref} without approval: {operation.kind.noun} of {operation.model}, "
         f"{operation.plan.aim.headline}.",
         f"Reason given: {why}",
         "Its message in the channel is kept up to date; the timeline has all of it.",

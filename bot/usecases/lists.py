@@ -26,7 +26,7 @@ def help_for(setup: Setup, by: Person, here: Incident | None, waiting: Sequence[
     parts: list[Part] = []
     if waiting:
         parts.append(Heading("Waiting for you"))
-        parts.append(Bullets(tuple(f"{o.ref}: {o.kind.value} of {o.model}: /mlops approve {o.ref}" for o in waiting)))
+        parts.append(Bullets(tuple(f"{o.ref}: {o.kind.noun} of {o.model}: /mlops approve {o.ref}" for o in waiting)))
     if here is not None:
         parts.append(Paragraph(f"Here it is about {here.ref} ({here.status.value}): {here.title}"))
     if setup.people.by_id(by.id) is None:
@@ -60,7 +60,7 @@ def operations(tx: Transaction, setup: Setup) -> Reply:
         return say("There was no operation yet.", "Ask for one: /mlops rollback MODEL")
     rows = tuple(
         (
-            o.ref, o.kind.value, o.model, o.plan.aim.headline, o.state.value,
+            o.ref, o.kind.noun, o.model, o.plan.aim.headline, o.state.value,
             setup.name(o.requested_by), spoken(tx.now - o.requested_at),
         )
         for o in newest

@@ -36,7 +36,7 @@ def operation_key(number: int) -> str:
 def route_of(setup: Setup, kind: OperationKind, model: str) -> Route:
     """Who may ask for and approve this kind of operation on this model."""
     phase = _PHASES[kind]
-    return setup.route_for(PhaseChoice(phase, "operation", f"a {kind.value} belongs to {phase.value}"), model)
+    return setup.route_for(PhaseChoice(phase, "operation", f"a {kind.noun} belongs to {phase.value}"), model)
 
 
 def get(tx: Transaction, number: int) -> Operation:
@@ -89,7 +89,7 @@ def _because(plan: Plan) -> str:
 
 def sentence(plan: Plan) -> str:
     """What will be done, in half a sentence."""
-    subject = f"{plan.kind.value} of {plan.model} ({plan.environment})"
+    subject = f"{plan.kind.noun} of {plan.model} ({plan.environment})"
     match plan.aim:
         case VersionMove() as move if not move.only_mirrors:
             return f"{subject} from version {move.now.version} to version {move.target.version}"

@@ -80,7 +80,7 @@ class PolicyStory:
         try:
             reply = await request.ask(self._store, self._setup, self._systems, self._clock, wish)
         except BotError as error:
-            text = f"The policy {rule.name} wanted a {rule.kind.value}; it could not be planned: {error}"
+            text = f"The policy {rule.name} wanted a {rule.kind.noun}; it could not be planned: {error}"
             await self._store.write(lambda tx: _note(tx, number, text))
             return "not planned"
         return reply.title[:200]

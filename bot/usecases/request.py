@@ -95,7 +95,7 @@ def _unknown_model(setup: Setup, model: str) -> NotFound:
 
 def _refuse_request(tx: Transaction, setup: Setup, binding: Binding, wish: Wish, allowed: Permission) -> Reply:
     about = tx.incidents.get(wish.about.number) if wish.about else _live_incident(tx, binding.model)
-    what, by = wish.kind.value, wish.by
+    what, by = wish.kind.noun, wish.by
     if about is not None:
         text = f"{by.name} asked for a {what} of {binding.model}: not permitted ({allowed.why})."
         tx.timeline.append(about.number, Draft(Kind.REFUSAL, text, by.actor, tx.now))
@@ -126,9 +126,9 @@ def _meet(tx: Transaction, setup: Setup, binding: Binding, wish: Wish) -> Reply 
         _put_aside(tx, setup, going, wish)
         return None
     return say(
-        f"{going.ref} is going on for {binding.model} already: {going.kind.value}, {going.plan.aim.headline}, "
+        f"{going.ref} is going on for {binding.model} already: {going.kind.noun}, {going.plan.aim.headline}, "
         f"{going.state.value}.",
-        f"The {wish.kind.value} was not planned: one change at a time.",
+        f"The {wish.kind.noun} was not planned: one change at a time.",
         f"{setup.name(going.requested_by)} asked for {going.ref}; it is ended by /mlops cancel {going.ref}",
         tone=Tone.REFUSED,
     )
@@ -147,10 +147,10 @@ def _join(tx: Transaction, setup: Setup, going: Operation, wish: Wish) -> Reply:
     if wish.by.id != going.requested_by and wish.by.id not in going.joined_by:
         after = progress(going, joined_by=(*going.joined_by, wish.by.id))
         tx.operations.save(after, expected=going.state)
-        record(tx, after, Kind.REQUESTED, f"{wish.by.name} asked for a {going.kind.value} as well: joined.", wish.actor)
+        record(tx, after, Kind.REQUESTED, f"{wish.by.name} asked for a {going.kind.noun} as well: joined.", wish.actor)
         show(tx, setup, after)
     return say(
-        f"{going.ref} is going on for {going.model} already: {going.kind.value}, {going.plan.aim.headline}, "
+        f"{going.ref} is going on for {going.model} already: {going.kind.noun}, {going.plan.aim.headline}, "
         f"{going.state.value}.",
         f"No second one was started. {setup.name(going.requested_by)} asked for it.",
         tone=Tone.INFO,
@@ -158,7 +158,7 @@ def _join(tx: Transaction, setup: Setup, going: Operation, wish: Wish) -> Reply:
 
 
 def _put_aside(tx: Transaction, setup: Setup, going: Operation, wish: Wish) -> None:
-    text = f"{wish.by.name} asked for a {wish.kind.value}, which goes before it. Nothing was changed."
+    text = f"{wish.by.name} asked for a {wish.kind.noun}, which goes before it. Nothing was changed."
     after = move(going, OperationState.STALE, outcome=text, finished_at=tx.now)
     tx.operations.save(after, expected=going.state)
     tx.timers.cancel(f"{EXPIRE}:{going.number}")
@@ -240,7 +240,7 @@ def _open_for_change(tx: Transaction, setup: Setup, plan: Plan, wish: Wish) -> I
     route = route_of(setup, plan.kind, plan.model)
     incident = Incident(
         number=tx.incidents.next_number(),
-        title=f"Planned {plan.kind.value} of {plan.model}",
+        title=f"Planned {plan.kind.noun} of {plan.model}",
         status=Status.OPEN,
         severity=Severity.SEV4,
         severity_why="a change without an incident",
@@ -256,7 +256,7 @@ def _open_for_change(tx: Transaction, setup: Setup, plan: Plan, wish: Wish) -> I
         assignee=wish.by.id,
     )
     tx.incidents.add(incident)
-    opened = f"{wish.by.name} opened {incident.ref} by asking for a {plan.kind.value}."
+    opened = f"{wish.by.name} opened {incident.ref} by asking for a {plan.kind.noun}."
     tx.timeline.append(incident.number, Draft(Kind.OPENED, opened, wish.actor, tx.now))
     card = Post(
         key=notify.card_key(incident.number), kind=PostKind.CARD, ref=incident.number,

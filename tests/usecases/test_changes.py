@@ -15,6 +15,36 @@ from tests.usecases.world import FRAUD, MIKA, OMAR, PAULA, STRANGER, shown
 S = OperationState
 
 
+NOUNS = {
+    "rollback": "rollback", "promote": "promotion", "freeze": "freeze", "shift 10": "traffic shift", "retrain": "retraining",
+    "pause": "pipeline pause", "resume": "pipeline resumption",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("command", NOUNS)
+async def test_whatever_is_asked_for_is_called_by_a_noun(plant: Plant, command: str) -> None:
+    incident = await plant.fire()
+    verb, _, more = command.partition(" ")
+    reply = await plant.say(f"{verb} {FRAUD} {more}", PAULA)
+    assert reply.title == f"The {NOUNS[command]} of {FRAUD} was not planned."
+    (entry,) = await plant.timeline(incident, Kind.REFUSAL)
+    assert entry.text.startswith(f"Paula Brandt asked for a {NOUNS[command]} of {FRAUD}: not permitted")
+
+
+async def test_a_promotion_is_told_as_one(plant: Plant) -> None:
+    plant.registry.point(FRAUD, "champion", "2")
+    await plant.learn()
+    number = await plant.wish(f"promote {FRAUD} --to 3", MIKA)
+    incident = await plant.incident((await plant.operation(number)).incident or 0)
+    assert incident.title == f"Planned promotion of {FRAUD}"
+    (entry,) = await plant.timeline(incident.number, Kind.OPENED)
+    assert entry.text == f"Mika Laine opened {incident.ref} by asking for a promotion."
+    (entry,) = await plant.timeline(incident.number, Kind.REQUESTED)
+    assert f"promotion of {FRAUD} (production) from version 2 to version 3" in entry.text
+    reply = await plant.say(f"shift {FRAUD} 10", MIKA)
+    assert "The traffic shift was not planned: one change at a time." in shown(reply)
+
+
 # ---------------------------------------------------------------- traffic
 
 

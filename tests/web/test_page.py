@@ -2,6 +2,7 @@
 
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import pytest
 
 from bot.app import page_links
 from bot.config.loader import load
+from bot.domain.models import PipelineRef
+from bot.domain.operation import OperationState
+from bot.domain.plan import OperationKind, TrainingRun
 from bot.ports.clock import Clock
 from bot.usecases.desk import Desk
 from bot.usecases.reply import Link
 from bot.web import signed_link, signing_key
+from tests.unit.worlds import a_plan, an_operation
 from tests.usecases.ingest_world import an_alert, over, setup
 from tests.usecases.world import MIKA
 from tests.web.conftest import BASE, TOKEN, Site
@@ -44,6 +49,24 @@ async def test_the_page_tells_the_whole_story(site: Site) -> None:
     assert "resolved</strong> (unconfirmed)" in answer.text
     assert "The chain is intact" in answer.text
     assert 'href="https://prometheus.example/graph?a=1&amp;b=2"' in answer.text
+
+
+RUN = TrainingRun(PipelineRef("airflow", "retrain_fraud"), (), None, "3", "challenger")
+OPERATIONS = {
+    "rollback of fraud-detector: version 3 → 2, succeeded": an_operation(OperationState.SUCCEEDED, incident=1),
+    "retraining of fraud-detector: run of retrain_fraud, succeeded": an_operation(
+        OperationState.SUCCEEDED, incident=1, kind=OperationKind.RETRAIN, plan=replace(a_plan(), aim=RUN)
+    ),
+}
+
+
+@pytest.mark.parametrize("shown", OPERATIONS)
+async def test_what_was_done_is_on_the_page_whatever_it_was(site: Site, shown: str) -> None:
+    await fire(site, an_alert(site.clock.now()))
+    await site.store.write(lambda tx: tx.operations.add(OPERATIONS[shown]))
+    answer = await opened(site, link(site))
+    assert answer.status_code == 200
+    assert shown in answer.text
 
 
 async def test_nothing_on_it_comes_from_elsewhere_or_runs(site: Site) -> None:

@@ -220,7 +220,7 @@ def operation_line(operation: Operation) -> str:
         state = f"{operation.stage.value}, {operation.state.value}"
     elif operation.outcome:
         state = f"{state}: {clean(operation.outcome, 160, one_line=True)}"
-    return f"{operation.kind.value} {versions}: {state}"
+    return f"{operation.kind.noun}, {versions}: {state}"
 
 
 def _runbook(view: IncidentView) -> list[Block]:

@@ -80,7 +80,7 @@ def ask(view: OperationView, card_link: str) -> Message:
 
 def _headline(op: Operation) -> str:
     what = clean(op.plan.aim.headline, 60, one_line=True)
-    return f"{_FACES[op.state]} {op.ref} · {op.kind.value} {clean(op.plan.model, 60, one_line=True)} · {what}"
+    return f"{_FACES[op.state]} {op.ref} · {op.kind.noun} of {clean(op.plan.model, 60, one_line=True)} · {what}"
 
 
 def _state(view: OperationView) -> list[Element]:

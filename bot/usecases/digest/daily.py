@@ -193,7 +193,7 @@ def _operation(setup: Setup, operation: Operation) -> str:
 
 
 def _what(operation: Operation) -> str:
-    return f"{operation.ref} {operation.kind.value} of {operation.model}, {operation.plan.aim.headline}"
+    return f"{operation.ref} {operation.kind.noun} of {operation.model}, {operation.plan.aim.headline}"
 
 
 def _unowned(incident: Incident) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from bot.domain.metrics import spoken
+from bot.domain.plan import OperationKind
 from bot.domain.timeline import Entry
 from bot.usecases.export.document import Document, Done, Head
 
@@ -115,7 +116,7 @@ def _since(head: Head, at: datetime | None) -> timedelta | None:
 
 def done_title(done: Done) -> str:
     """`OP-17: rollback of fraud-detector, version 3 → 2: succeeded`."""
-    what = f"{done.kind} of {done.model}, {done.change}"
+    what = f"{OperationKind(done.kind).noun} of {done.model}, {done.change}"
     return one_line(f"OP-{done.number}: {what}: {done.state}")
 
 
