@@ -12,6 +12,7 @@ from bot.config.problems import Place, Unfit
 from bot.config.raw import Raw
 from bot.config.settings import (
     Better,
+    Done,
     Environment,
     FillingSettings,
     ProbeSettings,
@@ -29,6 +30,11 @@ from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS
 from bot.usecases.setup import FreezeWindow, Policies, Policy, Schedule, Setup, Silence
+
+_KINDS: Mapping[Done, OperationKind] = {
+    Done.ROLLBACK: OperationKind.ROLLBACK, Done.FREEZE: OperationKind.FREEZE, Done.RETRAIN: OperationKind.RETRAIN,
+    Done.PROMOTE: OperationKind.PROMOTE, Done.SHIFT: OperationKind.SHIFT_TRAFFIC,
+}  # fmt: skip
 
 PRODUCTION = frozenset({"production", "prod"})
 
@@ -197,7 +203,7 @@ def policies(settings: Settings, raw: Raw) -> Policies:
     times = given.model_dump(exclude={"rules", "freezes", "silences"})
     rules_ = tuple(
         Policy(
-            rule.name, OperationKind(rule.do.value), rule.mode, rule.models, rule.alerts, rule.per_day,
+            rule.name, _KINDS[rule.do], rule.mode, rule.models, rule.alerts, rule.per_day,
             rule.signed_by or "", rule.undo, _short(raw.tree.place(("policies", "rules", place))),
         )
         for place, rule in enumerate(given.rules)

@@ -5,6 +5,7 @@ from bot.config.problems import Gravity
 from bot.config.raw import Raw, dotted
 from bot.config.settings import Settings
 from bot.config.yaml_lines import Path
+from bot.domain.plan import OperationKind
 from bot.usecases.operate import route_of
 from bot.usecases.setup import Mode, Policy, Setup
 
@@ -18,7 +19,8 @@ def check_policies(settings: Settings, setup: Setup, raw: Raw) -> None:
             raw.add((*path, "name"), f"{dotted(path)}.name: “{rule.name}” is there twice", "choose another name")
         seen.add(rule.name)
         _models(settings, raw, (*path, "models"), rule.models)
-        if rule.mode is Mode.AUTO:
+        _fits(raw, path, rule)
+        if rule.mode is Mode.AUTO and rule.asks:
             _signature(setup, raw, path, rule)
     for place, window in enumerate(setup.policies.freezes):
         path = ("policies", "freezes", place)
@@ -44,6 +46,26 @@ def _models(settings: Settings, raw: Raw, path: Path, names: tuple[str, ...]) ->
             raw.add(path, f"{dotted(path)}: there is no model “{name}”", near(name, sorted(settings.models)))
 
 
+def _fits(raw: Raw, path: Path, rule: Policy) -> None:
+    """What is said must be possible for what it is said of: nothing that is written does nothing."""
+    what = rule.kind.noun
+    if rule.undo and rule.kind is OperationKind.RETRAIN:
+        said = f"{dotted(path)}.undo: a {what} changes nothing that serves, so there is nothing to take back"
+        raw.add((*path, "undo"), said, "leave undo out")
+    if rule.asks:
+        return
+    if rule.mode is not Mode.SUGGEST or rule.signed_by:
+        key = "mode" if rule.mode is not Mode.SUGGEST else "signed_by"
+        said = f"{dotted(path)}.{key}: no alert asks for a {what}, so nothing would be planned or carried out"
+        raw.add((*path, key), said, f"leave {key} out; undo: true takes back what people have done")
+    if not rule.undo:
+        raw.add(
+            path,
+            f"{dotted(path)}: a policy about a {what} without undo does nothing",
+            "add undo: true, or leave it out",
+        )
+
+
 def _signature(setup: Setup, raw: Raw, path: Path, rule: Policy) -> None:
     """What nobody approves needs somebody who answers for it."""
     if not rule.signed_by:
@@ -55,7 +77,7 @@ def _signature(setup: Setup, raw: Raw, path: Path, rule: Policy) -> None:
         if accountable is None or accountable.person != rule.signed_by:
             who = accountable.person if accountable else "nobody"
             what = (
-                f"{dotted(path)}.signed_by: {rule.signed_by} is not Accountable for a {rule.kind.value} of {model}; "
+                f"{dotted(path)}.signed_by: {rule.signed_by} is not Accountable for a {rule.kind.noun} of {model}; "
                 f"{who} is"
             )
             raw.add((*path, "signed_by"), what, f"have {who} sign it, name the models, or write mode: approve")

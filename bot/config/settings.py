@@ -42,11 +42,13 @@ class Better(StrEnum):
 
 
 class Done(StrEnum):
-    """What a policy may do."""
+    """What a policy is about, by the word of its command. No alert asks for a promotion or a shift."""
 
     ROLLBACK = "rollback"
     FREEZE = "freeze"
     RETRAIN = "retrain"
+    PROMOTE = "promote"
+    SHIFT = "shift"
 
 
 class Section(BaseModel):
@@ -427,7 +429,11 @@ class RuleOfPolicy(Section):
     alerts: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
         (), title="Alerts", description="Names of alerts; a trailing `*` matches a beginning. All when none is named."
     )
-    do: Annotated[Done, one_of(Done)] = Field(title="What is done", description="`rollback`, `freeze` or `retrain`.")
+    do: Annotated[Done, one_of(Done)] = Field(
+        title="What is done",
+        description="`rollback`, `freeze` or `retrain`: what an alert asks for. `promote` or `shift`, which no alert "
+        "asks for: with `undo`, what people have promoted or shifted is taken back.",
+    )
     mode: Annotated[Mode, one_of(Mode)] = Field(
         Mode.SUGGEST,
         title="Mode",
@@ -441,7 +447,10 @@ class RuleOfPolicy(Section):
         description="Who answers for what it does: the Accountable of its phase, for every model that it is about.",
     )
     undo: bool = Field(
-        False, title="Undo by itself", description="Takes a change back when it got worse while it was watched."
+        False,
+        title="Undo by itself",
+        description="Takes such a change back, whoever asked for it, when it got worse while it was watched. A "
+        "training changes nothing that serves, so there is nothing of it to take back.",
     )
 
 

@@ -51,11 +51,19 @@ class Policy:
     """Whether a change is taken back by itself when it got worse."""
     origin: str = ""
 
+    @property
+    def asks(self) -> bool:
+        """Whether an alert asks for it; what no alert asks for can still be taken back."""
+        return self.kind not in _ONLY_UNDONE
+
     def fits(self, model: str, alert: str) -> bool:
         """Whether this policy is about this model and this alert."""
         return (not self.models or model in self.models) and (
             not self.alerts or any(_same(wanted, alert) for wanted in self.alerts)
         )
+
+
+_ONLY_UNDONE = {OperationKind.PROMOTE, OperationKind.SHIFT_TRAFFIC}
 
 
 def _same(wanted: str, name: str) -> bool:
@@ -118,8 +126,8 @@ class Policies:
         return next((f for f in self.freezes if f.since <= at < f.until and (not f.models or model in f.models)), None)
 
     def rule(self, model: str, alert: str) -> Policy | None:
-        """The first policy that fits."""
-        return next((rule for rule in self.rules if rule.fits(model, alert)), None)
+        """The first policy that fits an alert and says what to do about it."""
+        return next((rule for rule in self.rules if rule.asks and rule.fits(model, alert)), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,14 @@ RULE = "policies: {rules: [{name: a, do: rollback, %s}]}"
     (RULE % "mode: auto", "policies.rules[0]: the mode auto needs the signature of who is Accountable"),
     (RULE % "mode: auto, signed_by: mika", "mika is not Accountable for a rollback of fraud; devi is"),
     (RULE % "mode: auto, signed_by: nobody", "nobody is not Accountable for a rollback of fraud; devi is"),
-    ("policies: {rules: [{name: a, do: retrain, mode: auto, signed_by: devi}]}", "is not Accountable for a retrain of fraud"),
+    ("policies: {rules: [{name: a, do: retrain, mode: auto, signed_by: devi}]}", "is not Accountable for a retraining of fraud"),
     (RULE % "mode: maybe", "maybe"),
     (RULE % "models: [fruad]", "there is no model “fruad”: did you mean “fraud”?"),
-    ("policies: {rules: [{name: a, do: promote}]}", "promote"),
+    ("policies: {rules: [{name: a, do: promote}]}", "policies.rules[0]: a policy about a promotion without undo does nothing"),
+    ("policies: {rules: [{name: a, do: shift, mode: approve, undo: true}]}", "policies.rules[0].mode: no alert asks for a traffic shift"),
+    ("policies: {rules: [{name: a, do: promote, signed_by: devi, undo: true}]}", "policies.rules[0].signed_by: no alert asks for a promotion"),
+    ("policies: {rules: [{name: a, do: retrain, undo: true}]}", "policies.rules[0].undo: a retraining changes nothing that serves"),
+    ("policies: {rules: [{name: a, do: resume}]}", "resume"),
     ("policies: {rules: [{name: a, do: rollback}, {name: a, do: freeze}]}", "“a” is there twice"),
     (RULE % "per_day: 0", "per_day"),
     ('policies: {freezes: [{since: "2026-12-27T00:00:00Z", until: "2026-12-24T00:00:00Z"}]}', "it ends before it begins"),
@@ -90,6 +94,23 @@ def test_what_cannot_hold_is_said(tmp_path: Path, text: str, said: str) -> None:
         loaded(tmp_path, text)
     assert said in str(faults.value).replace("; did you", ": did you")
     assert "mlops-bot.yaml:" in str(faults.value)
+
+
+UNDO = """
+policies:
+  rules:
+    - {name: take-back-promotions, do: promote, undo: true}
+    - {name: take-back-shifts, models: fraud, do: shift, undo: true}
+    - {name: night, do: rollback, mode: approve}
+"""
+
+
+def test_what_people_promote_or_shift_can_be_taken_back_and_is_in_no_alerts_way(tmp_path: Path) -> None:
+    policies = loaded(tmp_path, UNDO).setup.policies
+    promotions, shifts, night = policies.rules
+    assert (promotions.kind, promotions.undo) == (OperationKind.PROMOTE, True)
+    assert (shifts.kind, shifts.undo) == (OperationKind.SHIFT_TRAFFIC, True)
+    assert policies.rule("fraud", "ModelErrorRateHigh") is night
 
 
 @pytest.mark.parametrize(("old", "new", "said"), [
