@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 
+from bench import clicks
 from bench.figures import Figure, Report, quantile
 from bench.processes import memory_mb
 from bot.demo import servers
@@ -30,7 +31,7 @@ MIKA, DEVI = "U0MLENG01", "U0DEVOPS1"
 CHANNEL = "ml-incidents"
 TURNS = 6
 """Rollbacks there and back of the model that serves."""
-CLICKS = 30
+COMMANDS = 30
 MODELS = 20
 """Models whose operations go on at the same time."""
 WAITING = 10_000
@@ -52,15 +53,19 @@ async def run(folder: Path) -> Report:
         env = bot_env(workspace.url, TOKEN)
         async with servers.bot_process(env, folder):
             world = _World(folder, people, http, mlflow.url)
-            answered = [await world.answer() for _ in range(CLICKS)]
+            answered = [await world.answer() for _ in range(COMMANDS)]
+            pressed, presses = await clicks.measure(workspace.url, people, http)
             moved, confirmed = await world.turns()
             planned, carried_out = await world.many()
         figures = await _waiting(folder, env, people)
     return Report(
         "operations",
         (
-            Figure("command → its answer, p50", quantile(answered, 0.5), "ms", f"{CLICKS} times, one after the other"),
+            Figure(
+                "command → its answer, p50", quantile(answered, 0.5), "ms", f"{COMMANDS} times, one after the other"
+            ),
             Figure("command → its answer, p99", quantile(answered, 0.99), "ms"),
+            *pressed,
             Figure("approve → alias moved, p50", quantile(moved, 0.5), "ms", f"{TURNS} rollbacks, real MLflow"),
             Figure("approve → alias moved, worst", max(moved), "ms"),
             Figure("approve → serving confirmed, p50", quantile(confirmed, 0.5), "s", "a real serving process follows"),
@@ -69,7 +74,7 @@ async def run(folder: Path) -> Report:
             Figure("operations carried out a minute", carried_out, "/min", f"{MODELS} approved at the same time"),
             *figures,
         ),
-        {"answered_ms": answered, "moved_ms": moved, "confirmed_s": confirmed},
+        {"answered_ms": answered, **presses, "moved_ms": moved, "confirmed_s": confirmed},
     )
 
 
