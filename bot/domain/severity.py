@@ -17,6 +17,11 @@ class Severity(StrEnum):
         """What the number means, in words for somebody who was just woken."""
         return _MEANING[self]
 
+    @property
+    def rank(self) -> int:
+        """1 is the worst."""
+        return int(self.value.removeprefix("sev"))
+
     def worse_than(self, other: "Severity") -> bool:
         """Whether this one is worse; sev1 is the worst."""
         return self.value < other.value

@@ -1,96 +1,97 @@
-"""Slack's limits, kept by us: a post a second and channel, fifty edits a minute, and what a 429 said."""
+"""Slack's limits, kept by us: what may be sent now, what is kept for what is more urgent, and what a 429 said.
 
-from collections import deque
-from datetime import datetime, timedelta
+A bucket holds so many calls and is filled again with so many a second. The last ones of a bucket are kept for the
+lanes that matter more, so that a flood of updates never takes what a page needs. All of it is a value that is kept in
+the store: replicas share one workspace's limits, and a restart forgets none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from bot.domain.post import Lane, Post
-from bot.ports.clock import Clock
-
-POSTS_BURST = 3
-POSTS_PER_SECOND = 1.0
-EDITS_PER_MINUTE = 50
-EDITS_RESERVED = 10
-"""Edits of a minute that only pages and acknowledgements may use."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bucket: what it holds, what it gets a second, and what each lane must leave in it."""
+
+    holds: float
+    per_second: float
+    keep: Mapping[Lane, float]
+
+
+POSTS = Limit(3, 1.0, {Lane.NEW_INCIDENT: 1, Lane.UPDATE: 1, Lane.ENRICHMENT: 2, Lane.HOUSEKEEPING: 2})
+"""To one channel: Slack takes one a second and lets short bursts pass."""
+WORKSPACE = Limit(60, 4.0, {Lane.NEW_INCIDENT: 15, Lane.UPDATE: 20, Lane.ENRICHMENT: 25, Lane.HOUSEKEEPING: 25})
+"""To all channels: “several hundred a minute”; never more than three hundred here."""
+EDITS = Limit(20, 0.5, {Lane.NEW_INCIDENT: 4, Lane.UPDATE: 6, Lane.ENRICHMENT: 8, Lane.HOUSEKEEPING: 10})
+"""chat.update, for the whole workspace: fifty in any minute."""
+LOOKS = Limit(20, 0.5, {Lane.UPDATE: 4, Lane.ENRICHMENT: 6, Lane.HOUSEKEEPING: 8})
+"""conversations.history and .replies, for messages that may have been posted: fifty in any minute."""
+EVERYTHING = "*"
+
+
+@dataclass(slots=True)
 class Budget:
-    """What may be sent now. Times are the handed-in clock's."""
+    """What was spent, as the time (seconds since the epoch) at which each bucket will be full again."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._posts: dict[str, deque[datetime]] = {}
-        self._edits: deque[datetime] = deque()
-        self._blocked: dict[str, datetime] = {}
-        self._next: datetime | None = None
-        self._last = clock.now()
+    full_at: dict[str, float] = field(default_factory=dict)
+    blocked: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By bucket: when Slack said so, and until when."""
 
-    def _now(self) -> datetime:
-        """When the machine's clock was set back, what was counted lies in the future and would block for as long."""
-        now = self._clock.now()
-        if now < self._last:
-            self._posts.clear()
-            self._edits.clear()
-            self._blocked.clear()
-            self._next = None
-        self._last = now
-        return now
+    def wait(self, post: Post, now: datetime) -> float:
+        """Seconds until this post may be sent or edited; 0 when it may now."""
+        at = now.timestamp()
+        names = (*(name for name, _ in _buckets(post)), EVERYTHING)
+        closed = (until - at for since, until in (self.blocked.get(name, (at, at)) for name in names) if since <= at)
+        missing = (
+            (limit.keep.get(post.lane, 0) + 1 - self._left(name, limit, at)) / limit.per_second
+            for name, limit in _buckets(post)
+        )
+        return max(0.0, *closed, *missing)
 
-    def allows(self, post: Post) -> bool:
-        """Whether this post may be sent or edited now; remembers when to come back if not."""
-        now = self._now()
-        until = max((self._blocked.get(name, now) for name in ("*", _bucket(post))), default=now)
-        if until <= now:
-            until = self._edit_free(post, now) if post.ts else self._post_free(post.channel, now)
-        if until <= now:
-            return True
-        self._next = min(until, self._next) if self._next is not None and self._next > now else until
-        return False
+    def left(self, post: Post, now: datetime) -> float:
+        """How many such posts may be sent to its channel at once."""
+        name = f"post:{post.channel}"
+        return 0.0 if self.wait(post, now) else self._left(name, POSTS, now.timestamp()) - POSTS.keep.get(post.lane, 0)
 
-    def wait(self) -> float | None:
-        """Seconds until something that was not allowed will be, if anything was refused."""
-        now = self._now()
-        if self._next is None:
-            return None
-        seconds = (self._next - now).total_seconds()
-        self._next = None
-        return max(seconds, 0.05)
+    def spend(self, post: Post, now: datetime) -> None:
+        """A call is about to be made."""
+        at = now.timestamp()
+        for name, limit in _buckets(post):
+            self.full_at[name] = at + (limit.holds - self._left(name, limit, at) + 1) / limit.per_second
 
-    def come_back(self, seconds: float) -> None:
-        """Something is to be tried again after so long."""
-        at = self._now() + timedelta(seconds=seconds)
-        self._next = at if self._next is None else min(self._next, at)
+    def limited(self, post: Post, seconds: float, now: datetime) -> None:
+        """Slack answered 429: nothing of the kind before that, and then one such call and no burst."""
+        at = now.timestamp()
+        name, limit = _buckets(post)[0]
+        self.blocked[name] = (at, at + seconds)
+        self.full_at[name] = at + seconds + (limit.holds - limit.keep.get(post.lane, 0) - 1) / limit.per_second
 
-    def spend(self, post: Post) -> None:
-        """A call is being made."""
-        now = self._now()
-        if post.ts:
-            self._edits.append(now)
-        else:
-            self._posts.setdefault(post.channel, deque(maxlen=POSTS_BURST)).append(now)
-
-    def limited(self, post: Post, seconds: float) -> None:
-        """Slack answered 429."""
-        self._blocked[_bucket(post)] = self._now() + timedelta(seconds=seconds)
-
-    def pause(self, seconds: float) -> None:
+    def pause(self, seconds: float, now: datetime) -> None:
         """Nothing at all for a while."""
-        self._blocked["*"] = self._now() + timedelta(seconds=seconds)
+        self.blocked[EVERYTHING] = (now.timestamp(), now.timestamp() + seconds)
 
-    def _post_free(self, channel: str, now: datetime) -> datetime:
-        recent = self._posts.get(channel)
-        if recent is None or len(recent) < POSTS_BURST:
-            return now
-        return recent[0] + timedelta(seconds=POSTS_BURST / POSTS_PER_SECOND)
+    def tidy(self, now: datetime) -> None:
+        """Forget what is over."""
+        at = now.timestamp()
+        self.full_at = {name: full for name, full in self.full_at.items() if full > at}
+        self.blocked = {name: (since, until) for name, (since, until) in self.blocked.items() if since <= at < until}
 
-    def _edit_free(self, post: Post, now: datetime) -> datetime:
-        minute = timedelta(minutes=1)
-        while self._edits and self._edits[0] <= now - minute:
-            self._edits.popleft()
-        urgent = post.lane in {Lane.PAGE, Lane.ACKNOWLEDGEMENT}
-        limit = EDITS_PER_MINUTE if urgent else EDITS_PER_MINUTE - EDITS_RESERVED
-        return now if len(self._edits) < limit else self._edits[0] + minute
+    def _left(self, name: str, limit: Limit, at: float) -> float:
+        """When the machine's clock was set back, what was spent lies in the future and would block for as long."""
+        since, until = self.blocked.get(name, (at, at))
+        latest = (until if since <= at else at) + limit.holds / limit.per_second
+        full_at = self.full_at.get(name, 0.0)
+        if full_at > max(latest, at + limit.holds / limit.per_second) + 1:
+            return limit.holds
+        return limit.holds - max(0.0, full_at - at) * limit.per_second
 
 
-def _bucket(post: Post) -> str:
+def _buckets(post: Post) -> tuple[tuple[str, Limit], ...]:
     """By the channel's name of the configuration: its id is only known after the first post."""
-    return "chat.update" if post.ts else f"chat.postMessage:{post.channel}"
+    if post.ts:
+        return (("edit", EDITS),)
+    posts = ((f"post:{post.channel}", POSTS), ("posts", WORKSPACE))
+    return (*posts, ("look", LOOKS)) if post.sending else posts

@@ -1,5 +1,6 @@
 """Looks things up in Slack: a channel by its name, a direct message's channel, our own message by its metadata."""
 
+import asyncio
 from typing import Any
 
 from slack_sdk.errors import SlackApiError
@@ -34,11 +35,20 @@ class Finder:
         self._connection = connection
         self._setup = setup
         self._channels: dict[str, str] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
 
     async def channel(self, name: str) -> str:
         """A channel's id: of `#name`, of `@person` (the direct message's), or the id itself."""
         if name[:1] not in {"@", "#"}:
             return name
+        if name in self._channels:
+            return self._channels[name]
+        async with self._asking.setdefault(
+            name if name.startswith("@") else "#", asyncio.Lock()
+        ):  # several posts may want the same channel
+            return await self._asked(name)
+
+    async def _asked(self, name: str) -> str:
         if name not in self._channels:
             found = await (self._direct(name[1:]) if name.startswith("@") else self._named(name[1:]))
             if found == name:  # not there now, or archived; that may change, and only posts may be sent to a name

@@ -6,11 +6,13 @@ from bot.domain.post import Post, PostKind
 from bot.ports.store import Transaction
 from bot.slack.blocks import card as cards
 from bot.slack.blocks import operation as operations
+from bot.slack.blocks import storm as storms
 from bot.slack.blocks.message import POST_EVENT, Message, Metadata
 from bot.slack.blocks.replies import reply_message
 from bot.usecases import notify
 from bot.usecases.reply import from_json
 from bot.usecases.setup import Setup
+from bot.usecases.storm import storm_view
 from bot.usecases.views import IncidentView, incident_view, operation_view
 
 TEAM_URL = "team_url"
@@ -33,6 +35,8 @@ def render(tx: Transaction, setup: Setup, post: Post) -> Message:
             message = cards.page(incident, _why(incident, post.body), card_link(tx, post.ref))
         case PostKind.SUMMARY:
             message = cards.summary(incident_view(tx, setup, post.ref), card_link(tx, post.ref))
+        case PostKind.STORM:
+            message = storms.storm(storm_view(tx, setup, post), lambda number: card_link(tx, number))
         case PostKind.DIGEST | PostKind.NOTICE:
             message = reply_message(from_json(post.body), setup)
     return replace(message, metadata=Metadata(POST_EVENT, {"key": post.key, "revision": post.wanted}))

@@ -16,6 +16,7 @@ from bot.usecases.place import Place, incident_at
 from bot.usecases.reply import Reply, Tone, say
 from bot.usecases.request import Wish
 from bot.usecases.setup import Setup
+from bot.usecases.storm import backlog
 from bot.usecases.systems import Systems
 
 DoctorReport = Callable[[], Awaitable[Reply]]
@@ -219,7 +220,7 @@ class Commands:
         del words
         here = await self._store.read(lambda tx: incident_at(tx, place))
         waiting = await self._store.read(lambda tx: waiting_for(tx, by))
-        return lists.help_for(self._setup, by, here, waiting)
+        return lists.help_for(self._setup, by, here, waiting, await self._store.read(backlog))
 
     async def _incidents(self, words: Words, by: Person, place: Place) -> Reply:
         del words, by, place

@@ -13,6 +13,7 @@ from bot.domain.incident import Incident
 from bot.domain.operation import Operation
 from bot.domain.people import Person
 from bot.domain.plan import OperationKind
+from bot.domain.post import Backlog
 from bot.domain.severity import Severity
 from bot.domain.timeline import Draft, Kind
 from bot.ports.clock import Clock
@@ -24,6 +25,7 @@ from bot.usecases.place import NOWHERE, Place, incident_at
 from bot.usecases.reply import Reply, Tone, refusal, say
 from bot.usecases.request import Wish
 from bot.usecases.setup import Setup
+from bot.usecases.storm import backlog
 from bot.usecases.systems import Systems
 
 __all__ = ["NOWHERE", "Desk", "Home", "PageLink", "Place"]
@@ -36,6 +38,8 @@ class Home:
     incidents: tuple[Incident, ...]
     waiting: tuple[Operation, ...]
     """Operations that wait for this person's approval."""
+    backlog: Backlog | None = None
+    """What Slack does not show yet, when that lasts."""
 
 
 class Desk:
@@ -115,7 +119,7 @@ class Desk:
         """What is going on, and what waits for this person."""
 
         def look(tx: Transaction) -> Home:
-            return Home(tuple(tx.incidents.live(limit=20)), tuple(waiting_for(tx, by)))
+            return Home(tuple(tx.incidents.live(limit=20)), tuple(waiting_for(tx, by)), backlog(tx))
 
         return await self._store.read(look)
 

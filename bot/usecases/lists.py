@@ -9,6 +9,7 @@ from bot.domain.metrics import spoken
 from bot.domain.models import Binding
 from bot.domain.operation import Operation
 from bot.domain.people import Person
+from bot.domain.post import Backlog
 from bot.domain.routing import Phase, PhaseChoice, Route, letters
 from bot.domain.runbook import Runbook, search
 from bot.ports.store import Transaction
@@ -21,9 +22,13 @@ from bot.usecases.views import no_incident
 SHOWN = 20
 
 
-def help_for(setup: Setup, by: Person, here: Incident | None, waiting: Sequence[Operation]) -> Reply:
-    """Help for this person, here: what waits for them first."""
+def help_for(
+    setup: Setup, by: Person, here: Incident | None, waiting: Sequence[Operation], behind: Backlog | None = None
+) -> Reply:
+    """Help for this person, here: what waits for them first. `behind`: what Slack does not show yet."""
     parts: list[Part] = []
+    if behind is not None:
+        parts.append(Paragraph(f"{behind.told}; /mlops incidents is up to date."))
     if waiting:
         parts.append(Heading("Waiting for you"))
         parts.append(Bullets(tuple(f"{o.ref}: {o.kind.noun} of {o.model}: /mlops approve {o.ref}" for o in waiting)))

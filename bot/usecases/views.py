@@ -49,6 +49,8 @@ class IncidentView:
     can_roll_back: bool
     """Whether the model has a binding with a registry pointer: else the button is not drawn."""
     can_retrain: bool
+    consulted: tuple[Named, ...] = ()
+    """Who may know something about it: invited, not paged."""
     worse: Severity | None = None
     """What a firing alert's label speaks for, when that is worse than the incident's severity: only people raise it."""
 
@@ -94,6 +96,7 @@ def incident_view(tx: Transaction, setup: Setup, number: int) -> IncidentView:
         now=tx.now,
         accountable=named(setup, route.accountable, route.phase) if route.accountable else None,
         responsible=tuple({a.person: named(setup, a, route.phase) for a in route.responsible}.values()),
+        consulted=tuple({a.person: named(setup, a, route.phase) for a in route.consulted}.values()),
         acknowledged_by=setup.name(incident.acknowledged_by) if incident.acknowledged_by else "",
         assignee=setup.name(incident.assignee) if incident.assignee else "",
         alerts=alerts,

@@ -7,7 +7,9 @@ from math import nan
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from bot.domain.post import Backlog
 from bot.ports.store import Transaction
+from bot.usecases.storm import backlog
 from bot.web.parts import WebParts
 
 _log = logging.getLogger(__name__)
@@ -28,13 +30,15 @@ class Health:
         """Every part, and what is wrong with it. 503 when something is."""
         del request
         found = {name: _ask(name, check) for name, check in self._parts.readiness.items()}
-        found["store"] = await self._store()
+        found["store"], backlog = await self._store()
         faults = [name for name, fault in found.items() if fault is not None]
         body = {
             "ready": not faults,
             "not_ready": faults,
             "parts": {name: fault or "ok" for name, fault in found.items()},
         }
+        if backlog is not None:  # told, and no reason to send alerts elsewhere
+            body["behind"] = backlog.told
         return JSONResponse(body, status_code=503 if faults else 200)
 
     async def metrics(self, request: Request) -> Response:
@@ -50,13 +54,13 @@ class Health:
         text, content_type = figures.text(request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type, "vary": "accept"})
 
-    async def _store(self) -> str | None:
+    async def _store(self) -> tuple[str | None, Backlog | None]:
+        """What is wrong with the store; and what has waited for Slack for long."""
         try:
-            await self._parts.store.read(lambda tx: tx.posts.waiting())
+            return None, await self._parts.store.read(backlog)
         except Exception as error:  # noqa: BLE001 - whatever it is, the store is not ready, and that is the answer
             _log.warning("the store is not ready: %s", error)
-            return "the database does not answer"
-        return None
+            return "the database does not answer", None
 
 
 def _counts(tx: Transaction) -> tuple[float, float]:

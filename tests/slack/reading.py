@@ -36,6 +36,8 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
         case "table":
             for row in block["rows"]:
                 yield " | ".join(cell["text"] for cell in row)
+        case "section":
+            yield block["text"]["text"] + (f" [{block['accessory']['text']['text']}]" if "accessory" in block else "")
         case "input":
             yield block["label"]["text"]
         case other:

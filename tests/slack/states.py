@@ -22,11 +22,13 @@ from bot.domain.plan import (
     TrainingRun,
     VersionMove,
 )
+from bot.domain.post import Backlog, Lane, Post, PostKind
 from bot.domain.routing import NO_RULE, Phase, PhaseChoice
 from bot.domain.severity import Severity
 from bot.slack.blocks import card as cards
 from bot.slack.blocks import declare
 from bot.slack.blocks import operation as operations
+from bot.slack.blocks import storm as storms
 from bot.slack.blocks.home import home
 from bot.slack.blocks.message import Message
 from bot.slack.blocks.replies import reply_message
@@ -46,6 +48,7 @@ from bot.usecases.reply import (
     Tone,
 )
 from bot.usecases.setup import Setup
+from bot.usecases.storm import Storm, StormLine, StormView
 from bot.usecases.views import IncidentView, Named, OperationView, named
 from tests.fakes.systems import model_version
 from tests.usecases.world import DEVI, FRAUD, MIKA, a_setup
@@ -53,6 +56,11 @@ from tests.usecases.world import DEVI, FRAUD, MIKA, a_setup
 NOW = datetime(2026, 11, 23, 3, 10, tzinfo=UTC)
 SETUP: Setup = a_setup()
 LINK = "https://example.slack.com/archives/C0INCIDENT/p1700000000000100"
+
+
+def card_at(number: int) -> str:
+    """The first two cards are there."""
+    return f"https://example.slack.com/archives/C0INCIDENT/p170000000000{number:04}" if number <= 2 else ""
 
 
 def minutes(count: float) -> timedelta:
@@ -86,6 +94,7 @@ def an_incident_view(incident: Incident | None = None, setup: Setup = SETUP, **m
         "assignee": setup.name(incident.assignee) if incident.assignee else "", "alerts": (),
         "changes": (Change(FRAUD, "promotion", "version 3 promoted", NOW - minutes(42), "Mika Laine", "3"),),
         "runbook": next(r for r in setup.runbooks if r.slug == "bad-deploy"), "operations": (),
+        "consulted": tuple(named(setup, a, route.phase) for a in route.consulted),
         "can_roll_back": True, "can_retrain": False, **more,
     }  # fmt: skip
     return IncidentView(**values)
@@ -100,6 +109,36 @@ def resolved(**more: object) -> Incident:
         "acknowledged_by": "mika", "assignee": "mika", "resolved_at": NOW + minutes(21), "alerts_firing": 0, **more,
     }  # fmt: skip
     return an_incident(Status.RESOLVED, **values)
+
+
+def many(count: int = 6, cards: int = 0, **more: object) -> StormView:
+    """So many problems at once, a severity after the other; the first of them have their card."""
+    posted = Post("card", PostKind.CARD, 1, "#ml-incidents", Lane.NEW_INCIDENT, channel_id="C0INCIDENT", ts="17.1")
+    lines = tuple(
+        StormLine(
+            an_incident(
+                number=place + 1, severity=list(Severity)[place * 4 // count], title=f"ModelErrorRateHigh on model-{place}",
+                alerts_seen=place * 7 + 1, alerts_firing=place * 6 + 1,
+            ),
+            posted if place < cards else None,
+            "",
+        )
+        for place in range(count)
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "storm": Storm(NOW, closed=cards == count), "lines": lines, "paged": False, **more,
+    }  # fmt: skip
+    return StormView(**values)
+
+
+def meanwhile() -> StormView:
+    """What happened while Slack was away: one is over, one somebody has."""
+    lines = (
+        StormLine(acknowledged(number=8), None, "Mika Laine"),
+        StormLine(resolved(number=7, severity=Severity.SEV1, alerts_seen=512), None, ""),
+    )
+    waits = Backlog(12, NOW)
+    return many(lines=lines, storm=Storm(NOW, told=NOW + minutes(12)), backlog=waits)
 
 
 def drift_alert() -> Alert:
@@ -341,12 +380,25 @@ MESSAGES: Mapping[str, Callable[[], Message]] = {
     "card_watched": lambda: cards.card(
         an_incident_view(replace(acknowledged(), status=Status.MITIGATED), operations=(WATCHING,), can_retrain=True)
     ),
+    "storm_begins": lambda: storms.storm(many(), card_at),
+    "storm_goes_on": lambda: storms.storm(many(cards=2), card_at),
+    "storm_is_over": lambda: storms.storm(many(cards=6), card_at),
+    "storm_of_sixty": lambda: storms.storm(many(60), card_at),
+    "storm_told_late": lambda: storms.storm(meanwhile(), card_at),
+    "storm_pages": lambda: storms.storm(
+        many(
+            lines=(*many(3).lines, StormLine(acknowledged(number=9), None, "Mika Laine")),
+            paged=True,
+        ),
+        card_at,
+    ),
     "ask": lambda: operations.ask(an_operation_view(), LINK),
     "reply_everything": lambda: reply_message(EVERYTHING, SETUP),
     "reply_refused": lambda: reply_message(REFUSED, SETUP),
 }
 VIEWS: Mapping[str, Callable[[], dict[str, Any]]] = {
     "home_quiet": lambda: home((), ()),
+    "home_behind": lambda: home((an_incident(),), (), Backlog(12, NOW)),
     "home_busy": lambda: home((an_incident(), acknowledged(number=43)), (an_operation(),)),
     "declare": lambda: declare.modal(list(SETUP.models), "{}"),
     "declare_with_title": lambda: declare.modal([], "{}", "Checkout is slow"),

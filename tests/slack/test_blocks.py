@@ -23,6 +23,7 @@ from bot.domain.severity import Severity
 from bot.slack.blocks import card as cards
 from bot.slack.blocks import declare
 from bot.slack.blocks import operation as operations
+from bot.slack.blocks import storm as storms
 from bot.slack.blocks.home import home
 from bot.slack.blocks.message import Message
 from bot.slack.blocks.plain import plainer
@@ -44,6 +45,7 @@ from bot.usecases.reply import (
     from_json,
     to_json,
 )
+from bot.usecases.storm import StormLine
 from sandbox.blocks import faults_of_message, faults_of_view
 from tests.slack.reading import buttons, lines, text
 from tests.slack.states import (
@@ -62,6 +64,7 @@ from tests.slack.states import (
     an_operation,
     an_operation_view,
     decided,
+    many,
     resolved,
 )
 from tests.usecases.world import FRAUD
@@ -366,6 +369,7 @@ def everywhere(hostile: str) -> list[Message]:
     view = an_incident_view(
         incident, changes=(change,) * 5, operations=(operation,), acknowledged_by=hostile, assignee=hostile
     )
+    crowd = tuple(StormLine(replace(incident, number=n), None, hostile) for n in range(60))
     shown = an_operation_view(operation, requester=stranger, decided_by=hostile, incident=incident)
     late = an_operation_view(replace(operation, state=OperationState.IN_DOUBT), requester=stranger, decided_by=hostile)
     trained = a_training(
@@ -387,6 +391,7 @@ def everywhere(hostile: str) -> list[Message]:
         operations.operation(an_operation_view(replace(trained, state=OperationState.AWAITING_APPROVAL))),
         operations.operation(late), operations.ask(shown, LINK), reply_message(Reply(hostile, Tone.FAULT, parts), SETUP),
         reply_message(Reply("t", Tone.INFO, (Paragraph(hostile),) * 80), SETUP),
+        *(storms.storm(many(lines=crowd, paged=paged), lambda _: hostile) for paged in (False, True)),
     ]  # fmt: skip
 
 

@@ -369,10 +369,8 @@ async def test_the_budget_asks_slack_for_nothing_that_it_refuses(tmp_path: Path)
 
         await shown()
         posts = [c for c in await here.calls("chat.postMessage") if c["ok"]]
-        first_card = next(i for i, c in enumerate(posts) if "mlops_incident" in str(c["arguments"]["metadata"]))
-        direct = {c["arguments"]["channel"] for c in posts[:first_card]}
-        assert direct
-        assert "C0INCIDENT" not in direct, "pages go before cards"
+        first = {c["arguments"]["channel"] for c in posts[:8]}
+        assert len(first) > 1, "pages go beside the first cards, and not behind all of them"
         for incident in await world.store.read(lambda tx: tx.incidents.live(limit=60)):
             await world.say(f"ack {incident.ref}", MIKA)
             await world.say(f"severity {incident.ref} sev1", MIKA)

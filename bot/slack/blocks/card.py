@@ -30,10 +30,11 @@ from bot.slack.blocks.text import (
 from bot.usecases.reply import Button
 from bot.usecases.views import IncidentView, Named
 
-_DOTS: Mapping[Severity, str] = {
+DOTS: Mapping[Severity, str] = {
     Severity.SEV1: "🔴", Severity.SEV2: "🟠", Severity.SEV3: "🟡", Severity.SEV4: "🔵",
 }  # fmt: skip
 STEPS_SHOWN = 3
+CONSULTED_SHOWN = 5
 CHANGES_SHOWN = 3
 _CONFIRMED: Mapping[OperationState, str] = {
     OperationState.SUCCEEDED: "", OperationState.WATCHING: "; whether it helps is being watched",
@@ -53,19 +54,20 @@ def card(view: IncidentView) -> Message:
     blocks += _runbook(view)
     blocks.append(_small_print(view))
     return Message(
-        text=escaped(f"{_headline(incident)}: {_status(incident)}", 300),
+        text=escaped(f"{_headline(incident)}: {status_text(incident)}", 300),
         blocks=tuple(blocks),
         metadata=Metadata(INCIDENT_EVENT, {"incident": incident.ref, "revision": incident.revision}),
     )
 
 
 def _headline(incident: Incident) -> str:
-    dot = _DOTS[incident.severity] if incident.status.live else "✅"
+    dot = DOTS[incident.severity] if incident.status.live else "✅"
     drill = "DRILL · " if incident.drill else ""
     return f"{dot} {drill}{incident.ref} · {incident.severity.value} · {clean(incident.title, 110, one_line=True)}"
 
 
-def _status(incident: Incident) -> str:
+def status_text(incident: Incident) -> str:
+    """The status as it is called; an end that nobody confirmed says so."""
     if incident.status is Status.RESOLVED and not incident.confirmed:
         return "resolved (unconfirmed)"
     return incident.status.value
@@ -77,7 +79,7 @@ def _status(incident: Incident) -> str:
 def _facts(view: IncidentView) -> list[Element]:
     """One fact a line, so that nothing wraps on a phone."""
     incident = view.incident
-    line: list[Element] = [text("Status ", bold=True), text(_status(incident))]
+    line: list[Element] = [text("Status ", bold=True), text(status_text(incident))]
     if incident.status is Status.ACKNOWLEDGED and view.acknowledged_by:
         line.append(text(f" by {view.acknowledged_by}", limit=100))
     elif incident.status is Status.OPEN:
@@ -190,6 +192,18 @@ def _people(view: IncidentView) -> list[Element]:
         # Named, not mentioned: the Accountable is only woken when nobody acknowledges.
         why = f"{_short(view.accountable)} for {route.phase.value}"
         line.append(text(f"{view.accountable.person.name} · {why}", limit=200))
+    return line + _consulted(view, mentioned)
+
+
+def _consulted(view: IncidentView, mentioned: set[str]) -> list[Element]:
+    """Invited, not paged: a mention tells them once, in the message that is there anyhow."""
+    line: list[Element] = []
+    for named in view.consulted[:CONSULTED_SHOWN]:
+        whom = mention(named.person)
+        if str(whom) in mentioned:
+            continue
+        line += [text("\nConsulted, not paged ", bold=True) if not line else text(" "), whom]
+        mentioned.add(str(whom))
     return line
 
 
@@ -326,18 +340,21 @@ def page(view: IncidentView, why: str, card_link: str) -> Message:
     if card_link:
         blocks.append(rich(section(link("Its card, with the runbook and all buttons", card_link))))
     called = "You are paged" if incident.status is Status.OPEN else "You were paged"
-    return Message(escaped(f"{called}: {_headline(incident)}: {_status(incident)}", 300), tuple(blocks))
+    return Message(escaped(f"{called}: {_headline(incident)}: {status_text(incident)}", 300), tuple(blocks))
 
 
 def summary(view: IncidentView, card_link: str) -> Message:
     """What who is Informed gets when it is over."""
     incident = view.incident
     done = [o for o in view.operations if o.state is OperationState.SUCCEEDED]
-    line = [text(f"{incident.title} is {_status(incident)}", bold=True, limit=250), text(f"; it {_lasted(incident)}.")]
+    line = [
+        text(f"{incident.title} is {status_text(incident)}", bold=True, limit=250),
+        text(f"; it {_lasted(incident)}."),
+    ]
     if done:
         line.append(text(f" {operation_line(done[0])}.", limit=300))
     blocks: list[Block] = [rich(section(*line))]
     if card_link:
         blocks.append(rich(section(link("Its card and thread", card_link))))
     blocks.append(context(f"{incident.ref} · you are Informed for {incident.route.phase.value}; nothing is to be done"))
-    return Message(escaped(f"{incident.ref} is {_status(incident)}: {incident.title}", 300), tuple(blocks))
+    return Message(escaped(f"{incident.ref} is {status_text(incident)}: {incident.title}", 300), tuple(blocks))

@@ -5,6 +5,7 @@ from typing import Any
 
 from bot.domain.incident import Incident
 from bot.domain.operation import Operation
+from bot.domain.post import Backlog
 from bot.slack.blocks import elements
 from bot.slack.blocks.card import operation_line
 from bot.slack.blocks.message import Block
@@ -12,9 +13,10 @@ from bot.slack.blocks.text import bullets, context, header, rich, section, text
 from bot.usecases.reply import Button
 
 
-def home(incidents: Sequence[Incident], waiting: Sequence[Operation]) -> dict[str, Any]:
-    """The view of App Home."""
-    blocks: list[Block] = [header("Waiting for you")]
+def home(incidents: Sequence[Incident], waiting: Sequence[Operation], backlog: Backlog | None = None) -> dict[str, Any]:
+    """The view of App Home; that messages lag behind stands first, since the rest may be news then."""
+    blocks: list[Block] = [rich(section(text(f"{backlog.told}.", bold=True)))] if backlog is not None else []
+    blocks.append(header("Waiting for you"))
     for operation in waiting[:10]:
         blocks.append(
             rich(

@@ -214,4 +214,4 @@ async def pin_message(edge: Edge, message: Payload, by: Person, place: Place) ->
 async def show_home(edge: Edge, user_id: str) -> None:
     """App Home as it is now for this person."""
     found = await edge.desk.home(edge.desk.setup.people.by_slack(user_id))
-    await edge.client.views_publish(user_id=user_id, view=home(found.incidents, found.waiting))
+    await edge.client.views_publish(user_id=user_id, view=home(found.incidents, found.waiting, found.backlog))
