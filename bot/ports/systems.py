@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from bot.domain.alert import Alert
-from bot.domain.models import Change, ModelVersion, Observation
+from bot.domain.models import Change, ModelVersion, Observation, Probe
 from bot.domain.plan import Call
 
 
@@ -100,8 +100,12 @@ class Serving(Protocol):
     """What is answering."""
 
     @abstractmethod
-    async def observe(self, name: str) -> Observation:
-        """The version that the serving side itself says it answers with. `name` is the target's."""
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
+        """The version that the serving side itself says it answers with. `name` is the target's.
+
+        `probes` are the binding's own questions to the model: a version that their answers name is believed before
+        what the system says by itself, and an answer that is no 200 makes it unhealthy.
+        """
 
 
 class Deployer(Protocol):

@@ -72,7 +72,7 @@ async def _live(systems: Systems, binding: Binding) -> Observation | None:
     """The serving side's own answer is better than the registry's pointer."""
     for target in binding.serving:
         try:
-            seen = await systems.serving(target.integration).observe(target.name)
+            seen = await systems.observe(target)
         except BotError:
             continue
         if seen.version is not None and not seen.in_progress:

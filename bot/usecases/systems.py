@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.domain.errors import BadInput
+from bot.domain.models import Observation, Target
 from bot.ports.manifest import Guarantees
 from bot.ports.systems import (
     AlertPoll,
@@ -51,6 +52,10 @@ class Systems:
             return self.servings[slug]
         except KeyError:
             raise _not_capable(slug, "a serving system") from None
+
+    async def observe(self, target: Target) -> Observation:
+        """What a target says, asked as its binding wants it. Raises BadInput, IntegrationErrors."""
+        return await self.serving(target.integration).observe(target.name, probes=target.probes)
 
     def orchestrator(self, slug: str) -> Orchestrator:
         """The orchestrator behind a pipeline. Raises BadInput when the configuration names one that can't be one."""

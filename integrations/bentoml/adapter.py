@@ -1,11 +1,13 @@
-"""A BentoML service is asked which version it serves, whether it is ready, and, if wished, whether it answers."""
+"""A BentoML service is asked which version it serves, whether it is ready, and whatever else its binding asks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.errors import BadInput, Unreachable
-from bot.domain.models import Evidence, Observation
+from bot.domain.errors import BadInput
+from bot.domain.models import Evidence, Observation, Probe
 from bot.kit.http import Http, HttpFactory
 from bot.kit.parsing import read_value
+from bot.kit.probing import ask
 from bot.ports.clock import Clock
 from bot.ports.systems import Health, Serving
 from integrations.bentoml.manifest import Settings
@@ -14,7 +16,6 @@ from integrations.bentoml.wire import Docs, plain, versions_in
 SLUG = "bentoml"
 NOT_YET = 503
 """What `/readyz` says, and a proxy, while the service is being started or stopped."""
-ANY_STATUS = range(200, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +36,26 @@ class Bentoml(Serving, Health):
         self._clock = clock
         self._clients: dict[str, Http] = {}
 
-    async def observe(self, name: str) -> Observation:
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
         """Ask the process itself.
 
         A service that can't be reached is Unreachable: it may be down, or between two versions. One that answers and
-        isn't ready, or names two versions, is `in_progress`.
+        isn't ready, or names two versions, is `in_progress`. Where a probe says the version, nothing else is asked
+        for it.
         """
         client = self._client(name)
         ready = await client.get("/readyz", accept=(NOT_YET, 404))
-        identity = await self._identity(client)
+        named = any(probe.version for probe in probes)
+        identity = Identity(None, "") if named else await self._identity(client)
         if ready.status == NOT_YET or identity.in_progress:
             why = _not_ready(client.words(ready)) if ready.status == NOT_YET else identity.said
             return self._observed(identity.version, f"({why})", healthy=False, in_progress=True)
-        fault = await self._trial(client)
-        detail = f"({identity.said}{f'; {fault}' if fault else ''})"
-        return self._observed(identity.version, detail, healthy=not fault)
+        answered = await ask(client, probes)
+        if named:
+            identity = Identity(answered.version, "", in_progress=len(answered.versions) > 1)
+        detail = "; ".join(filter(None, (identity.said, answered.said)))
+        healthy = answered.reached and not answered.ill and not identity.in_progress
+        return self._observed(identity.version, f"({detail})", healthy=healthy, in_progress=identity.in_progress)
 
     async def probe(self) -> str:
         """Every named service is asked."""
@@ -85,18 +91,6 @@ class Bentoml(Serving, Health):
                 return Identity(version, "service_version in /metrics")
             case _:
                 return Identity(None, f"/metrics names versions {', '.join(found[:5])}", in_progress=True)
-
-    async def _trial(self, client: Http) -> str:
-        """What is wrong with the trial request; nothing when it is answered with 200, or none is wished."""
-        if not self._settings.probe_path:
-            return ""
-        try:
-            answer = await client.query(self._settings.probe_path, self._settings.probe_body, accept=ANY_STATUS)
-        except Unreachable as error:
-            return f"the trial request got no answer: {error.what}"
-        if answer.status == 200:
-            return ""
-        return f"the trial request was answered with {answer.status}: {client.words(answer)}"
 
     # ------------------------------------------------------------ pieces
 

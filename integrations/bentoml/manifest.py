@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field, JsonValue, SecretStr
+from pydantic import Field, SecretStr
 
 from bot.kit.httpauth import NO_AUTH, Auth, bearer, headers
 from bot.ports.manifest import Capability, Guarantees, IntegrationSettings, Level, Manifest
@@ -29,17 +29,6 @@ class Settings(IntegrationSettings):
         default_factory=dict,
         title="Further headers",
         description="Sent with every request, for proxies that want headers of their own. Values are kept secret.",
-    )
-    probe_path: str = Field(
-        default="",
-        title="Path of a trial request",
-        description="An endpoint such as `/predict` that must answer `probe_body` with 200. Empty: none is made.",
-        pattern=r"^(/\S*)?$",
-    )
-    probe_body: JsonValue = Field(
-        default=None,
-        title="Body of the trial request",
-        description="JSON that the endpoint takes. It is sent often: it must change nothing and cost little.",
     )
 
     @property

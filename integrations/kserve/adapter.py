@@ -1,10 +1,10 @@
 """InferenceServices are read, told another version or another split if they are as they were read, and read back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bot.domain.errors import BadInput, Conflict
-from bot.domain.models import Evidence, Observation
+from bot.domain.models import Evidence, Observation, Probe
 from bot.domain.plan import Call
 from bot.kit.http import HttpFactory
 from bot.kit.kubernetes import connect
@@ -36,18 +36,18 @@ class Kserve(Serving, TrafficSplitter, Health):
         self._owners: dict[Target, str] = {}
         """Who else decides about a target, as last seen: for the notes of plans."""
 
-    async def observe(self, name: str) -> Observation:
-        """Ask Kubernetes; and, when everything has arrived and `answer_path` is set, the model itself."""
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
+        """Ask Kubernetes; and, when everything has arrived, by the probes the model itself."""
         target = self._cluster.target(name)
         service = await self._read(target)
         stands = await self._cluster.stands(target, service)
         if stands.in_progress or stands.version is None:
             return self._observed(service, stands)
-        answer = await self._answers.ask(target, service)
-        if answer is None:
+        if not probes:
             return self._observed(service, stands)
-        if answer.version is None:
-            return self._observed(service, stands, answer.said, healthy=answer.healthy)
+        answer = await self._answers.ask(target, service, probes)
+        if answer.version is None or answer.ill:
+            return self._observed(service, stands, answer.said, healthy=False if answer.ill else None)
         fits = answer.version == stands.version
         said = answer.said if fits else f"{answer.said}, its InferenceService says version {stands.version}"
         return Observation(

@@ -38,17 +38,10 @@ class Settings(ClusterSettings):
         description="A regular expression with one group, searched for in `storageUri` where neither `storage_uri` "
         "nor the annotation names a version. The default is the last part of the path.",
     )
-    answer_path: str = Field(
-        default="",
-        title="Where the model says its version",
-        description="Path of the model's own metadata (Open Inference Protocol), such as `/v2/models/{name}`, whose "
-        "`versions` is the proof that it serves. Empty: only Kubernetes is asked.",
-        pattern=r"^(/\S*)?$",
-    )
-    answer_url: str = Field(
+    model_url: str = Field(
         default="",
         title="Address of models",
-        description="Base address for `answer_path`, with `{name}` and `{namespace}`, such as "
+        description="Where probes are sent, with `{name}` and `{namespace}`, such as "
         "`http://{name}-predictor.{namespace}.svc.cluster.local`. Empty: what the InferenceService says.",
         pattern=r"^(https?://\S+)?$",
     )
@@ -88,7 +81,7 @@ MANIFEST = Manifest(
     level=Level.SILVER,
     guarantees=Guarantees(compare_and_set=True, dry_run=True, idempotent_write=True),
     cannot=(
-        "KServe's control plane knows what was rolled out, not what answers: that is known only with answer_path.",
+        "KServe's control plane knows what was rolled out, not what answers: that is known only by a probe.",
         "KServe loads a version anew to make it serve, which takes minutes; its requests can be shared at once.",
         "KServe shares requests only in Knative mode, and only with the one revision that was rolled out before.",
         "KServe can't keep a change that Argo CD, Flux or Helm puts back to what they were told.",

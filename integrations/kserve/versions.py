@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.domain.errors import BadInput
+from bot.kit.probing import plain
 from integrations.kserve.manifest import Settings
 
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
@@ -102,14 +103,6 @@ class Versions:
         if template is None:
             return None
         return template.replace("{name}", target.name).replace("{namespace}", target.namespace)
-
-
-def plain(version: object) -> str:
-    """The version as the registry calls it: `v3` is `3`; empty when it is none."""
-    text = str(version).strip() if isinstance(version, str | int) else ""
-    if len(text) > 128 or not text.isprintable():
-        return ""
-    return text[1:] if text[:1] in {"v", "V"} and text[1:].isdecimal() else text
 
 
 def _no_target(name: str, why: str, step: str) -> BadInput:

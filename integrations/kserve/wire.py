@@ -1,7 +1,7 @@
 """KServe's InferenceService (v1beta1) and what it makes of it: Knative revisions, or Kubernetes deployments."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field
 
@@ -218,10 +218,3 @@ class Deployment(Wire):
         now = self.status
         seen = now.observed_generation >= self.metadata.generation
         return seen and now.replicas <= now.updated and (now.available > 0 or self.spec.replicas == 0)
-
-
-class Answer(Wire):
-    """`/v2/models/NAME` of the Open Inference Protocol."""
-
-    name: Text = ""
-    versions: Annotated[tuple[Any, ...], BeforeValidator(lambda value: value or ())] = ()

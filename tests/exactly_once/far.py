@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.domain.errors import Conflict, Indeterminate, Unreadable
-from bot.domain.models import Column, Evidence, ModelVersion, Observation, Signature, VersionStatus
+from bot.domain.models import Column, Evidence, ModelVersion, Observation, Probe, Signature, VersionStatus
 from bot.domain.plan import Call
 from bot.kit.http import Http, Request
 from bot.ports.clock import Clock
@@ -78,8 +78,8 @@ class FarRegistry(_Far, Registry):
 class FarServing(_Far, Serving, Deployer):
     """One service, that says which version answers, and that can be told to serve another one."""
 
-    async def observe(self, name: str) -> Observation:
-        del name
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
+        del name, probes
         return self._observed(str((await self._read("/serving"))["version"]), Evidence.ANSWER)
 
     def plan_serve(self, name: str, version: str) -> Call:

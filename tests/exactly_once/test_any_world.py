@@ -7,7 +7,7 @@ calls get lost; the process dies between steps and within them. What is promised
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from bot.domain.errors import Indeterminate
-from bot.domain.models import Observation
+from bot.domain.models import Observation, Probe
 from bot.domain.operation import Operation, OperationState, legal
 from bot.domain.plan import OperationKind
 from bot.domain.timeline import Kind
@@ -51,8 +51,8 @@ class WitnessedServing(FakeServing):
 
     answers: list[Observation]
 
-    async def observe(self, name: str) -> Observation:
-        seen = await super().observe(name)
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
+        seen = await super().observe(name, probes=probes)
         self.answers.append(seen)
         return seen
 

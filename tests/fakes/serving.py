@@ -5,11 +5,11 @@ Both settle by themselves after so many looks, or when the test says so; somebod
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.errors import BadInput, Conflict, Refused, Unreachable
-from bot.domain.models import Evidence, Observation
+from bot.domain.models import Evidence, Observation, Probe
 from bot.domain.plan import Call
 from bot.ports.clock import Clock
 from bot.ports.systems import Deployer, Serving, Split, TrafficSplitter
@@ -72,7 +72,9 @@ class FakeDeployer(Serving, Deployer):
 
     # ------------------------------------------------------------ the ports
 
-    async def observe(self, name: str) -> Observation:
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
+        """What it was told is all it knows: probes have nobody to answer them."""
+        del probes
         self.asked.append("observe")
         async with self.faults.around("observe"):
             rollout = self._rollout(name)

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.errors import Conflict, Indeterminate, NotFound, Refused, Unreachable
-from bot.domain.models import Change, Column, Evidence, ModelVersion, Observation, Signature, VersionStatus
+from bot.domain.models import Change, Column, Evidence, ModelVersion, Observation, Probe, Signature, VersionStatus
 from bot.domain.plan import Call
+from bot.kit.probing import versions_at
 from bot.ports.clock import Clock
 from bot.ports.systems import ChangeFeed, Deployer, Registry, Serving
 
@@ -207,6 +208,9 @@ class FakeServing(Serving, Deployer):
     name: str = "serving"
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     deployments: list[tuple[str, str]] = field(default_factory=list)
+    answers: dict[str, tuple[int, object]] = field(default_factory=dict)
+    """What a path is answered with: status and JSON."""
+    probed: list[Probe] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.faults = Faults(self.clock)
@@ -216,7 +220,8 @@ class FakeServing(Serving, Deployer):
             raise Unreachable(f"Nothing answers at {name}.", system=self.name, not_done="Nothing was asked.")
         return self.endpoints[name]
 
-    async def observe(self, name: str) -> Observation:
+    async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
+        """Every endpoint answers to `/version` by itself, and to `answers` as the test says; to nothing else."""
         async with self.faults.around("observe"):
             endpoint = self._endpoint(name)
             wanted = self.registry.aliases.get((endpoint.model, endpoint.alias), endpoint.version)
@@ -224,10 +229,23 @@ class FakeServing(Serving, Deployer):
                 endpoint.lag -= 1
                 if endpoint.lag < 0:
                     endpoint.version, endpoint.lag = wanted, 1
-            return Observation(
+            seen = Observation(
                 endpoint.version, Evidence.ANSWER, self.clock.now(), healthy=endpoint.healthy,
                 in_progress=endpoint.in_progress, detail="(it says so itself)",
             )  # fmt: skip
+            return self._probed(seen, endpoint, probes)
+
+    def _probed(self, seen: Observation, endpoint: Endpoint, probes: Sequence[Probe]) -> Observation:
+        answers = {"/version": (200, {"model": {"version": endpoint.version}}), **self.answers}
+        for probe in probes:
+            self.probed.append(probe)
+            status, value = answers.get(probe.path, (404, {}))
+            if status != 200:
+                seen = replace(seen, healthy=False, detail=f"({probe.path} is answered with {status})")
+            elif probe.version:
+                named = versions_at(value, probe.version)
+                seen = replace(seen, version=named[0] if len(named) == 1 else None)
+        return seen
 
     def plan_serve(self, name: str, version: str) -> Call:
         return Call(self.name, "PUT", f"http://serving.example/{name}", json.dumps({"version": version}))

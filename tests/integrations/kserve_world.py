@@ -23,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot.domain.models import Probe
 from bot.kit.http import HttpClients, Limits
 from bot.kit.tls import trusting
 from bot.ports.clock import SystemClock
@@ -291,9 +292,13 @@ def _deployment(name: str, annotations: Mapping[str, str]) -> Object:
 # ---------------------------------------------------------------- models
 
 
+PROBES = (Probe("/v2/models/{name}", "versions"),)
+"""The README's."""
+
+
 @dataclass
 class Model:
-    """A model server that speaks the Open Inference Protocol, or something else."""
+    """A model server that speaks the Open Inference Protocol, or something else. It knows nothing of `/nope`."""
 
     body: bytes = b'{"name":"fraud","versions":["3"],"platform":"sklearn","inputs":[],"outputs":[]}'
     status: int = 200
@@ -302,6 +307,8 @@ class Model:
 
     async def metadata(self, request: Request) -> Response:
         self.asked.append(request)
+        if request.url.path == "/nope":
+            return Response(status_code=404)
         return Response(self.body, self.status, media_type="application/json")
 
 

@@ -1,5 +1,6 @@
 """BentoML: what a real service says about itself, and every way in which it may not."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 
 import httpx
@@ -10,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from bot.demo.servers import Serving
 from bot.domain.errors import BadInput, BotError, Unauthorized, Unreachable, Unreadable
-from bot.domain.models import Evidence
+from bot.domain.models import Evidence, Probe
 from bot.kit.http import HttpClients, Limits
 from integrations.bentoml.adapter import Bentoml, build
 from integrations.bentoml.manifest import Settings
@@ -43,6 +44,10 @@ def service(
     return Answering({"/readyz": readyz, "/docs.json": docs, "/metrics": metrics, "/predict": predict})
 
 
+def posted(body: object, version: str = "") -> Probe:
+    return Probe("/predict", version, json.dumps(body))
+
+
 def adapter(system: Answering, **more: object) -> Bentoml:
     return build(Settings.model_validate({"targets": {"fraud": URL}, **more}), system.clients(), FakeClock())
 
@@ -69,6 +74,8 @@ async def connect() -> AsyncIterator[Connect]:
 @needs("mlflow", "bentoml")
 @pytest.mark.xdist_group("mlflow")
 class TestReal(ServingContract):
+    naming = Probe("/docs.json", "info.version")
+
     @pytest.fixture
     async def serving(self, bentoml: Serving, connect: Connect) -> Bentoml:
         return connect(bentoml.url)
@@ -95,23 +102,21 @@ class TestReal(ServingContract):
         seen = await connect(between.url).observe("fraud")
         assert (seen.version, seen.detail) == ("3", "(service_version in /metrics)")
 
-    async def test_a_trial_request_that_it_answers(self, bentoml: Serving, connect: Connect) -> None:
-        trial = {"probe_path": "/predict", "probe_body": {"payments": [PAYMENT]}}
-        seen = await connect(bentoml.url, **trial).observe("fraud")
+    async def test_a_trial_request_that_it_answers(self, serving: Bentoml) -> None:
+        seen = await serving.observe("fraud", probes=(posted({"payments": [PAYMENT]}),))
         assert (seen.version, seen.healthy) == ("3", True)
+        assert seen.detail == "(/docs.json of fraud_detector; /predict is answered)"
 
     @pytest.mark.parametrize(
         ("trial", "said"),
         [
-            ({"probe_path": "/predict", "probe_body": {"payment": PAYMENT}}, "answered with 400: 1 validation error"),
-            ({"probe_path": "/predict", "probe_body": {"payments": [{}]}}, "answered with 500: "),
-            ({"probe_path": "/nope"}, "answered with 404: Not Found"),
+            (posted({"payment": PAYMENT}), "/predict is answered with 400: 1 validation error"),
+            (posted({"payments": [{}]}), "/predict is answered with 500: "),
+            (Probe("/nope"), "/nope is answered with 404: Not Found"),
         ],
     )
-    async def test_a_trial_request_that_it_refuses(
-        self, bentoml: Serving, connect: Connect, trial: dict[str, object], said: str
-    ) -> None:
-        seen = await connect(bentoml.url, **trial).observe("fraud")
+    async def test_a_trial_request_that_it_refuses(self, serving: Bentoml, trial: Probe, said: str) -> None:
+        seen = await serving.observe("fraud", probes=(trial,))
         assert (seen.version, seen.healthy, seen.in_progress) == ("3", False, False)
         assert said in seen.detail
 
@@ -197,18 +202,46 @@ async def test_odd_versions_are_none() -> None:
 
 
 async def test_a_trial_that_gets_no_answer_says_so() -> None:
-    serving = adapter(service(predict=httpx.ReadError("reset")), probe_path="/predict")
-    seen = await serving.observe("fraud")
+    serving = adapter(service(predict=httpx.ReadError("reset")))
+    seen = await serving.observe("fraud", probes=(posted({}),))
     assert (seen.version, seen.healthy) == ("3", False)
-    assert "the trial request got no answer" in seen.detail
+    assert "/predict can't be asked" in seen.detail
+
+
+@pytest.mark.parametrize(
+    ("answered", "version", "healthy", "in_progress"),
+    [
+        ((200, {"model": {"version": "v7"}}), "7", True, False),
+        ((200, {"model": {"version": ["7", "v7"]}}), "7", True, False),
+        ((200, {"model": {"version": ["7", "8"]}}), None, False, True),
+        ((200, {"model": {}}), None, True, False),
+        ((200, b"<html></html>"), None, True, False),
+        ((500, {"model": {"version": "v7"}}), None, False, False),
+        (httpx.ReadError("reset"), None, False, False),
+    ],
+)
+async def test_where_a_probe_says_the_version_nothing_else_is_asked_for_it(
+    answered: Answer, version: str | None, healthy: bool, in_progress: bool
+) -> None:
+    """A bento may have a version of its own, which is not the registry's."""
+    system = service(predict=answered)
+    seen = await adapter(system).observe("fraud", probes=(posted({}, "model.version"),))
+    assert (seen.version, seen.healthy, seen.in_progress) == (version, healthy, in_progress)
+    assert seen.evidence is Evidence.ANSWER
+    assert [request.url.path for request in system.asked] == ["/readyz", "/predict"]
+
+
+async def test_one_that_is_not_ready_is_not_probed() -> None:
+    system = service(readyz=(503, text("readyz_unready.txt")))
+    seen = await adapter(system).observe("fraud", probes=(posted({}, "model.version"),))
+    assert (seen.version, seen.healthy, seen.in_progress) == (None, False, True)
+    assert [request.url.path for request in system.asked] == ["/readyz"]
 
 
 async def test_who_the_bot_is_is_told_to_every_target() -> None:
     system = service()
-    serving = adapter(
-        system, token="for-a-proxy", headers={"X-Team": "payments"}, probe_path="/predict", probe_body=[1]
-    )
-    await serving.observe("fraud")
+    serving = adapter(system, token="for-a-proxy", headers={"X-Team": "payments"})
+    await serving.observe("fraud", probes=(posted([1]),))
     assert {r.headers["authorization"] for r in system.asked} == {"Bearer for-a-proxy"}
     assert {r.headers["x-team"] for r in system.asked} == {"payments"}
     assert [(r.method, r.url.path) for r in system.asked] == [
@@ -234,7 +267,7 @@ async def test_without_named_services_there_is_nothing_to_probe() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"targets": {"fraud": "fraud:3000"}}, {"probe_path": "predict"}, {"token": ""}, {"target": {}}],
+    [{"targets": {"fraud": "fraud:3000"}}, {"token": ""}, {"target": {}}],
 )
 def test_settings_that_can_not_be_meant(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

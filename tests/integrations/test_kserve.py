@@ -1,6 +1,6 @@
 """KServe: what an InferenceService says it serves, on an API server in memory and, where there is one, on a real one."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
@@ -11,7 +11,7 @@ from integrations.kserve.adapter import KserveDeployer
 from tests.contracts.deployer import DeployerContract, Told
 from tests.contracts.serving import ServingContract
 from tests.contracts.splitter import SplitterContract
-from tests.integrations.kserve_world import APPS, Connect, World, uri
+from tests.integrations.kserve_world import APPS, PROBES, Connect, World, model_server, uri
 from tests.servers.kube import ON_KUBE
 
 pytestmark = ON_KUBE
@@ -23,10 +23,13 @@ def mode(request: pytest.FixtureRequest) -> str:
 
 
 class TestServing(ServingContract):
+    naming = PROBES[0]
+
     @pytest.fixture
-    async def serving(self, kserve: World, connect_kserve: Connect, mode: str) -> Serving:
+    async def serving(self, kserve: World, connect_kserve: Connect, mode: str) -> AsyncIterator[Serving]:
         await kserve.create("3", mode=mode)
-        return connect_kserve()
+        async with model_server() as model:
+            yield connect_kserve(model_url=model.url)
 
 
 class TestDeployer(DeployerContract):

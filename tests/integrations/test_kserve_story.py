@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from starlette.requests import Request
 
-from bot.domain.models import Propagation, Target
+from bot.domain.models import Probe, Propagation, Target
 from bot.domain.operation import Operation, OperationState, Stage
 from integrations.kserve.adapter import Kserve, KserveDeployer
 from integrations.kserve.manifest import MANIFEST
-from tests.integrations.kserve_world import APPS, Connect, Model, model_server, role, uri
+from tests.integrations.kserve_world import APPS, PROBES, Connect, Model, model_server, role, uri
 from tests.integrations.kserve_world import World as Cluster
 from tests.servers.kube import ON_KUBE
 from tests.servers.proxy import Held, Proxy
@@ -34,10 +34,11 @@ class WorkingClock(JumpingClock):
 class Office(World):
     """The world of the use cases, where KServe serves the fraud detector and is told what the registry says."""
 
-    def __init__(self, path: Path, adapter: Kserve) -> None:
+    def __init__(self, path: Path, adapter: Kserve, probes: tuple[Probe, ...]) -> None:
         self.adapter = adapter
         setup = a_setup()
-        first = replace(setup.bindings[0], serving=(Target("kserve", "fraud"),), propagation=Propagation.REDEPLOY)
+        target = Target("kserve", "fraud", probes)
+        first = replace(setup.bindings[0], serving=(target,), propagation=Propagation.REDEPLOY)
         super().__init__(path, replace(setup, bindings=(first, *setup.bindings[1:])), WorkingClock())
 
     def _process(self) -> None:
@@ -66,15 +67,15 @@ async def model() -> AsyncIterator[Model]:
         yield made
 
 
-Open = Callable[[Kserve], Awaitable[Office]]
+Open = Callable[..., Awaitable[Office]]
 
 
 @pytest.fixture
 async def opened(tmp_path: Path) -> AsyncIterator[Open]:
     made: list[Office] = []
 
-    async def open_(adapter: Kserve) -> Office:
-        made.append(Office(tmp_path / "office.db", adapter))
+    async def open_(adapter: Kserve, probes: tuple[Probe, ...] = PROBES) -> Office:
+        made.append(Office(tmp_path / "office.db", adapter, probes))
         await made[-1].open()
         return made[-1]
 
@@ -99,7 +100,7 @@ async def test_a_rollback_is_confirmed_by_the_model(
     kserve: Cluster, connect_kserve: Connect, model: Model, opened: Open
 ) -> None:
     await kserve.create("3", mode="Standard")
-    office = await opened(connect_kserve(answer_path="/v2/models/{name}", answer_url=model.url))
+    office = await opened(connect_kserve(model_url=model.url))
     works(office, kserve, model)
     await office.learn()
     await office.fire()
@@ -116,7 +117,7 @@ async def test_without_an_answer_it_is_never_called_confirmed(
     kserve: Cluster, connect_kserve: Connect, model: Model, opened: Open
 ) -> None:
     await kserve.create("3", mode="Standard")
-    office = await opened(connect_kserve())
+    office = await opened(connect_kserve(), probes=())
     works(office, kserve, model)
     await office.learn()
     operation = await office.done(f"rollback {FRAUD} --to 2")
@@ -138,7 +139,7 @@ async def test_an_answer_that_is_lost_is_found_or_the_call_repeated(
             await held.stand_still()
 
     await kserve.create("3", mode="Standard")
-    given = {"answer_path": "/v2/models/{name}", "answer_url": model.url}
+    given = {"model_url": model.url}
     office = await opened(connect_kserve(server=between_kube.url, ca_file="", read=1.0, **given))
     works(office, kserve, model)
     await office.learn()

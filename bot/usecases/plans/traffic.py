@@ -32,7 +32,7 @@ async def plan_shift(
         model=binding.model,
         environment=binding.environment,
         aim=TrafficMove(target, version, percent, split.shares, split.token),
-        checks=(_at_rest(split), _shares(split)),
+        checks=(_at_rest(split), _shares(split), *_others(systems, binding, target)),
         calls=(splitter.plan_shift(target.name, version, percent, expected=split),),
         cannot=systems.cannot.get(target.integration, ()),
         undo=f"The same way back: {before}.",
@@ -70,6 +70,15 @@ def _at_rest(split: Split) -> Check:
     if split.in_progress:
         return Check("nothing is going on there", CheckResult.BLOCK, f"a change is going on now {split.detail}".strip())
     return Check("nothing is going on there", CheckResult.PASS, split.detail or "it is at rest")
+
+
+def _others(systems: Systems, binding: Binding, target: Target) -> tuple[Check, ...]:
+    """Where requests are shared as well, and stay as they are."""
+    left = [t.name for t in binding.serving if t != target and t.integration in systems.splitters]
+    if not left:
+        return ()
+    text = f"only {target.name} is changed; {', '.join(left)} shares its requests as before"
+    return (Check("other targets", CheckResult.WARN, text),)
 
 
 def _shares(split: Split) -> Check:

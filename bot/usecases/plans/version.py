@@ -129,7 +129,7 @@ async def _read(
     registry = systems.registry(pointer.integration)
     (live, versions), answers = await asyncio.gather(
         asyncio.gather(registry.resolve(pointer.model, pointer.alias), registry.versions(pointer.model)),
-        asyncio.gather(*(_observe(systems, t.integration, t.name) for t in binding.serving)),
+        asyncio.gather(*(_observe(systems, target) for target in binding.serving)),
     )
     if live.version is None:
         raise BadInput(
@@ -145,10 +145,10 @@ async def _read(
     return Facts(live, named, current_full, target_full, why, span)
 
 
-async def _observe(systems: Systems, slug: str, name: str) -> Observation | IntegrationError:
+async def _observe(systems: Systems, target: Target) -> Observation | IntegrationError:
     """What the serving side says; that it doesn't answer is a finding of the plan, not an end of it."""
     try:
-        return await systems.serving(slug).observe(name)
+        return await systems.observe(target)
     except IntegrationError as error:
         return error
 

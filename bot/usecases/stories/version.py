@@ -20,7 +20,7 @@ from bot.usecases import notify, operate
 from bot.usecases.once import Result, step_key
 from bot.usecases.stories.course import GO_ON, STOP, UNDO, Course, finish, record
 from bot.usecases.stories.mirrors import FOLLOW, Mirrors, not_moved, noted, pointer_step, with_behind
-from bot.usecases.stories.rollout import tell
+from bot.usecases.stories.rollout import Told, tell
 from bot.usecases.stories.watching import Watching
 
 MOVE = "move the pointer"
@@ -139,11 +139,12 @@ class VersionStory:
             return GO_ON
         binding = self._binding(operation)
         once, systems, version = self._course.once, self._course.systems, operation.plan.move.target.version
-        fault = await tell(once, systems, binding, operation, version) if binding is not None else ""
-        if not fault:
+        told = await tell(once, systems, binding, operation, version) if binding is not None else Told()
+        if not told.faults:
             return GO_ON
+        part = "was not" if not told.done else "only in part"
         left = not_moved(operation.plan.move.mirrors)
-        text = f"The registry was changed, the serving side was not: {fault}{left}"
+        text = f"The registry was changed, the serving side {part}: {told.text}{left}"
         return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
 
     async def _see_it_serve(self, number: int) -> str:
@@ -177,7 +178,7 @@ class VersionStory:
         confirmed = True
         for target in binding.serving:
             try:
-                seen = await self._course.systems.serving(target.integration).observe(target.name)
+                seen = await self._course.systems.observe(target)
             except BotError as error:  # the integration may be gone from the configuration, too
                 said.append(f"{target.name}: {error.what}")
                 confirmed = False
@@ -249,9 +250,9 @@ class VersionStory:
         version = operation.plan.move.now.version
         binding = self._binding(operation)
         once, systems = self._course.once, self._course.systems
-        fault = await tell(once, systems, binding, operation, version, undoing=True) if binding is not None else ""
+        told = await tell(once, systems, binding, operation, version, undoing=True) if binding is not None else Told()
         left = await self._mirrors.go_back(operation)
-        answers = Answers(confirmed=False, text=fault) if fault else await self._wait_for(operation, version)
+        answers = await self._wait_for(operation, version) if not told.faults else Answers(False, told.text)
         if not answers.confirmed:
             text = f"The registry was moved back; that version {version} serves is not confirmed: {answers.text}."
             text = " ".join((text, *left))
