@@ -59,7 +59,7 @@ vendors: setup
 
 # Real servers that only the tests start; the demo needs none of them.
 orchestrators: setup
-	@$(INSTALL) airflow dagster
+	@$(INSTALL) airflow dagster localstack
 
 lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	mkdir -p build
@@ -71,6 +71,7 @@ lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	$(COMPILE) requirements/bentoml.in -c build/same-as-mlflow.txt -o requirements/bentoml.lock
 	$(COMPILE) requirements/airflow.in -o requirements/airflow.lock
 	$(COMPILE) requirements/dagster.in -o requirements/dagster.lock
+	$(COMPILE) requirements/localstack.in -o requirements/localstack.lock
 	@! grep -nE '://|--(extra-)?index|--find-links' requirements/*.lock
 
 clean:  ## remove what was made here, environments too

@@ -11,8 +11,9 @@ from tests.leftovers import MARK, Left, end, left_over, mark
 from tests.needs import is_here, missing
 from tests.servers.airflow import airflow
 from tests.servers.dagster import dagster
+from tests.servers.localstack import localstack
 
-__all__ = ["airflow", "dagster"]
+__all__ = ["airflow", "dagster", "localstack"]
 
 PATIENCE = 2.0
 """Seconds that a process which was told to end may take for it."""

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.environments import AIRFLOW, BENTOML, DAGSTER, MLFLOW, Environment, EnvironmentMissing, python_of
+from bot.demo.environments import (
+    AIRFLOW,
+    BENTOML,
+    DAGSTER,
+    LOCALSTACK,
+    MLFLOW,
+    Environment,
+    EnvironmentMissing,
+    python_of,
+)
 
 
 def needs(*programs: str) -> pytest.MarkDecorator:
@@ -85,6 +94,7 @@ PROGRAMS: "Mapping[str, Callable[[], Path | None]]" = {
     "bentoml": _environment(BENTOML),
     "airflow": _environment(AIRFLOW),
     "dagster": _environment(DAGSTER),
+    "localstack": _environment(LOCALSTACK),
     "emulate": _emulate,
 }
 HOW: Mapping[str, str] = {
@@ -92,5 +102,6 @@ HOW: Mapping[str, str] = {
     "bentoml": "make vendors installs it",
     "airflow": "make orchestrators installs it",
     "dagster": "make orchestrators installs it",
+    "localstack": "make orchestrators installs it",
     "emulate": "make test installs it on Linux with an x86_64 processor, where there is npm",
 }

@@ -54,6 +54,27 @@ class AlertSource(Protocol):
         del delivery
         return ()
 
+    async def prepare(self, delivery: Delivery) -> None:
+        """Fetch what `verify` needs to know about this delivery (a signer's certificate); nothing by default.
+
+        Nothing that the delivery says is proved yet, so nothing else may be asked on its word.
+
+        Raises:
+            Forged: what would have to be fetched shows that it is not authentic.
+            IntegrationError: it can't be had now. The source is told to send again.
+
+        """
+        del delivery
+
+    async def handshake(self, delivery: Delivery) -> None:
+        """Answer an authentic delivery that asks whether we want more of them; nothing by default.
+
+        Raises:
+            IntegrationError: the answer did not arrive. The source is told to ask again.
+
+        """
+        del delivery
+
 
 class AlertPoll(Protocol):
     """Asks a source what fires now: every webhook source loses alerts."""

@@ -7,14 +7,14 @@ counts that as success.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.domain.alert import Alert
-from bot.domain.errors import BotError, Forged, Overloaded, Unreadable
+from bot.domain.errors import BotError, Forged, IntegrationError, Overloaded, Unreadable
 from bot.domain.models import Change
 from bot.ports.systems import AlertSource, Delivery
 from bot.web.access import has_token
@@ -24,6 +24,8 @@ from bot.web.problems import RETRY_AFTER, from_error, problem
 
 THREAD_FROM = 256 * 1024
 """Bytes from which a body is read on a thread: parsing megabytes would hold up every card and press meanwhile."""
+
+ASKING_SECONDS = 10.0
 
 WELCOME = {"allow": "POST, PUT, OPTIONS", "webhook-allowed-origin": "*", "webhook-allowed-rate": "*"}
 """CloudEvents' senders ask before they send; each delivery is judged by itself, so anybody may try."""
@@ -79,15 +81,20 @@ class Deliveries:
 
     async def _take(self, slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> Response:
         try:
+            await _within(source.prepare(delivery))
             found = await _read(slug, source, delivery, trusted=trusted)
         except Forged as error:
             _log.warning("a delivery to %s was refused: %s", slug, error.what)
             self._parts.metrics.delivery(slug, "forged")
             return _unauthorized()
+        except (IntegrationError, TimeoutError) as error:
+            self._parts.metrics.delivery(slug, "put off")
+            return _later(slug, error)
         if not found.authentic:
             self._parts.metrics.delivery(slug, "unauthorized")
             return _unauthorized()
         try:
+            await _within(source.handshake(delivery))
             return await self._keep(slug, delivery, found)
         except BotError as error:
             self._parts.metrics.delivery(slug, "put off")
@@ -150,6 +157,12 @@ def _needs_token(source: AlertSource, bodiless: Delivery) -> bool:
         return not source.verify(bodiless)
     except Forged:
         return False  # it has one; whether it fits is judged with the body
+
+
+async def _within(asking: Awaitable[None]) -> None:
+    """What is asked elsewhere before a delivery is answered. Raises TimeoutError; no source waits longer than 15 s."""
+    async with asyncio.timeout(ASKING_SECONDS):
+        await asking
 
 
 async def _read(slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> _Read:

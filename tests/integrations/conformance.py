@@ -377,6 +377,8 @@ def _argument(kind: Any) -> object:
         return 60.0
     if kind is int:
         return 10
+    if kind is Delivery:
+        return delivery(b"{}")
     if kind is Observation:
         return Observation("1", Evidence.REGISTRY, NOW)
     if kind is Split:

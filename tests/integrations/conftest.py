@@ -6,6 +6,7 @@ from tests.integrations.kserve_world import between_kube, connect_kserve, kserve
 from tests.integrations.mlflow_server import between, connect_mlflow, direct, registry
 from tests.servers.dagster import queueing, read_only
 from tests.servers.kube import kube, real_kube
+from tests.servers.localstack import owner
 from tests.servers.vendors import bentoml, mlflow
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "kserve",
     "kube",
     "mlflow",
+    "owner",
     "person",
     "queueing",
     "read_only",

@@ -65,8 +65,9 @@ class Site:
 
     def parts(self) -> WebParts:
         return WebParts(
-            intake=self.intake, store=self.store, setup=setup(), systems=self.systems, clock=self.clock, token=self.token,
-            readiness=self.readiness, slack_events=None, base_url=BASE, signing_key=signing_key(self.token), **self.limits,
+            intake=self.intake, store=self.store, setup=setup(), systems=self.systems, token=self.token,
+            readiness=self.readiness, slack_events=None, base_url=BASE, signing_key=signing_key(self.token),
+            **{"clock": self.clock, **self.limits},
         )  # type: ignore[arg-type]  # free limits  # fmt: skip
 
     @functools.cached_property

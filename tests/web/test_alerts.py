@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.alert import Alert
-from bot.domain.errors import BotError, Overloaded, Unreadable
+from bot.domain.errors import BotError, Forged, Overloaded, Unreachable, Unreadable
 from bot.ports.systems import AlertSource, Delivery
 from bot.usecases.fold import Receipt
 from bot.usecases.ingest import Intake
@@ -370,3 +370,63 @@ async def test_who_listens_hears_of_what_was_taken_and_of_nothing_else(site: Sit
     assert heard == []
     await site.post("alertmanager", load("alertmanager", "first_firing").body)
     assert heard == [("alertmanager", 1)]
+
+
+class Shy(AlertSource):
+    """Has to ask somebody before it can judge, and answers a handshake."""
+
+    def __init__(self) -> None:
+        self.faults: dict[str, Exception] = {}
+        self.done: list[str] = []
+
+    async def prepare(self, delivery: Delivery) -> None:
+        self._do("prepare")
+
+    def verify(self, delivery: Delivery) -> bool:
+        self._do("verify")
+        return True
+
+    def alerts(self, delivery: Delivery) -> Iterable[Alert]:
+        self._do("alerts")
+        return ()
+
+    async def handshake(self, delivery: Delivery) -> None:
+        self._do("handshake")
+
+    def _do(self, what: str) -> None:
+        self.done.append(what)
+        if what in self.faults:
+            raise self.faults[what]
+
+
+@pytest.mark.parametrize(
+    ("where", "fault", "status"),
+    [
+        ("prepare", Unreachable("Its certificate can't be had.", system="shy"), 503),
+        ("prepare", TimeoutError(), 503),
+        ("prepare", Forged("It names a certificate of somebody else's.", system="shy"), 401),
+        ("handshake", Unreachable("It does not answer.", system="shy"), 503),
+        ("handshake", TimeoutError(), 503),
+    ],
+)
+async def test_what_can_not_be_asked_is_put_off_and_not_on_disk(
+    site: Site, where: str, fault: Exception, status: int
+) -> None:
+    shy = Shy()
+    site.systems = replace(site.systems, sources={"shy": shy})
+    shy.faults[where] = fault
+    assert (await site.post("shy", "{}")).status_code == status
+    assert await site.deliveries() == 0
+    shy.faults.clear()
+    shy.done.clear()
+    assert (await site.post("shy", "{}")).status_code == 200
+    assert await site.deliveries() == 1
+    assert shy.done[-4:] == ["prepare", "verify", "alerts", "handshake"]
+
+
+async def test_a_delivery_that_is_not_authentic_gets_no_handshake(site: Site) -> None:
+    shy = Shy()
+    site.systems = replace(site.systems, sources={"shy": shy})
+    shy.faults["verify"] = Forged("It does not fit.", system="shy")
+    assert (await site.post("shy", "{}")).status_code == 401
+    assert "handshake" not in shy.done

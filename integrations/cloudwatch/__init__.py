@@ -1,0 +1,1 @@
+"""CloudWatch alarms, told by SNS or EventBridge, and asked for."""
