@@ -1,6 +1,5 @@
 """From checked settings to the values that the use cases work with. Every value remembers where it was written."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -183,7 +182,7 @@ def _pointer(given: RegistrySettings, model: str) -> Pointer:
 
 
 def _probe(given: ProbeSettings) -> Probe:
-    return Probe(given.path, given.version, None if given.body is None else json.dumps(given.body))
+    return Probe(given.path, given.version, given.body)
 
 
 def _training(given: TrainingSettings, name: str = "") -> Training:

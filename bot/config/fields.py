@@ -181,15 +181,23 @@ def one_of(kind: type[E], *, strip: bool = True) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def small_json(value: Any) -> Any:
-    """What JSON can say, and briefly."""
+def json_text(value: Any) -> Any:
+    """JSON as it is sent: in YAML a number and a text would look alike."""
+    if isinstance(value, list | dict):
+        raise Unfit("it is not JSON in quotes", "write it as one text: '{\"amount\": 12.5}'")
+    if not isinstance(value, str):
+        return value
+    if len(value) > BODY_LIMIT:
+        raise Unfit(f"it has {len(value)} characters, at most {BODY_LIMIT} are taken", "send less")
     try:
-        text = json.dumps(value, allow_nan=False)
-    except (ValueError, TypeError) as error:
-        raise Unfit("it can't be written as JSON", "dates and the like stand in quotes") from error
-    if len(text) > BODY_LIMIT:
-        raise Unfit(f"it has {len(text)} characters, at most {BODY_LIMIT} are taken", "send less")
+        json.loads(value, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise Unfit(f"it is not JSON: {error}", "write it as it is to be sent, in quotes") from error
     return value
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no value of JSON")
 
 
 PhaseName = Annotated[Phase, BeforeValidator(phase_named)]

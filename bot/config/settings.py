@@ -21,10 +21,10 @@ from bot.config.fields import (
     RoleName,
     SlackUser,
     Zone,
+    json_text,
     listed,
     matching,
     one_of,
-    small_json,
 )  # fmt: skip
 from bot.domain.alert import LabelMapping
 from bot.domain.models import Propagation
@@ -307,10 +307,10 @@ class ProbeSettings(Section):
         "says no version, it must only be 200.",
         max_length=200,
     )
-    body: Annotated[Any, BeforeValidator(small_json)] = Field(
+    body: Annotated[str, BeforeValidator(json_text)] | None = Field(
         None,
         title="Body",
-        description="JSON that is posted, at most 4,000 characters. Without it the request is a GET.",
+        description="JSON that is posted, in quotes, at most 4,000 characters. Without it the request is a GET.",
     )
 
 
