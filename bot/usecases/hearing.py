@@ -15,7 +15,7 @@ from bot.domain.incident import confirm
 from bot.domain.timeline import BOT
 from bot.ports.store import Store, Transaction
 from bot.usecases import notify, witness
-from bot.usecases.ingest import take_alerts
+from bot.usecases.fold import take_alerts
 from bot.usecases.reconcile import Reconciled
 from bot.usecases.setup import Setup
 
