@@ -11,6 +11,17 @@ from bot.ports.store import DeliveryOutcome, DeliveryRecord
 from bot.store.mapping import plain
 from bot.store.tables import DeliveryRow, HeardRow
 
+_DELIVERIES = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
+_HEARD = HeardRow.__table__  # type: ignore[attr-defined]
+_VALUES: dict[str, sa.BindParameter[object]] = {column.name: sa.bindparam(f"_{column.name}") for column in _HEARD.c}
+_MORE = {name: _HEARD.c[name] + _VALUES[name] for name in ("deliveries", "alerts")}
+# Built once: to build a statement takes SQLAlchemy longer than to run it.
+_INSERT = sa.insert(_DELIVERIES)
+_HEARD_FIRST = sa.insert(_HEARD).values(_VALUES)
+_HEARD_AGAIN = (
+    sa.update(_HEARD).where(_HEARD.c.integration == _VALUES["integration"]).values({**_MORE, "at": _VALUES["at"]})
+)
+
 
 class Deliveries(port.Deliveries):
     def __init__(self, session: Session, now: datetime) -> None:
@@ -28,20 +39,19 @@ class Deliveries(port.Deliveries):
         reason: str = "",
         body: bytes | None = None,
     ) -> int:
-        row = DeliveryRow(
-            integration=plain(integration),
-            received_at=self._now,
-            digest=digest,
-            size=size,
-            outcome=outcome.value,
-            alerts=alerts,
-            reason=plain(reason),
-            body=body,
-        )
-        self._session.add(row)
-        self._session.flush()
-        assert row.id is not None
-        return row.id
+        row = {
+            "integration": plain(integration),
+            "received_at": self._now,
+            "digest": digest,
+            "size": size,
+            "outcome": outcome.value,
+            "alerts": alerts,
+            "reason": plain(reason),
+            "body": body,
+        }
+        key = self._session.connection().execute(_INSERT, row).inserted_primary_key
+        assert key is not None, "one row was inserted"
+        return int(key[0])
 
     def dead(self, *, limit: int = 50) -> Sequence[DeliveryRecord]:
         query = select(DeliveryRow).where(DeliveryRow.outcome == DeliveryOutcome.DEAD.value)
@@ -49,13 +59,9 @@ class Deliveries(port.Deliveries):
         return [_delivery(row) for row in rows]
 
     def heard(self, integration: str, *, deliveries: int, alerts: int) -> None:
-        table = HeardRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
-        mine = table.c.integration == plain(integration)
-        more = {"deliveries": table.c.deliveries + deliveries, "alerts": table.c.alerts + alerts, "at": self._now}
-        changed = self._session.execute(sa.update(table).where(mine).values(more))
-        if changed.rowcount == 0:  # type: ignore[attr-defined]  # an UPDATE's result counts rows
-            first = {"integration": plain(integration), "deliveries": deliveries, "alerts": alerts, "at": self._now}
-            self._session.execute(sa.insert(table).values(first))
+        more = {"_integration": plain(integration), "_deliveries": deliveries, "_alerts": alerts, "_at": self._now}
+        if self._session.connection().execute(_HEARD_AGAIN, more).rowcount == 0:
+            self._session.connection().execute(_HEARD_FIRST, more)
 
     def count(self) -> int:
         return int(self._session.exec(select(sa.func.coalesce(sa.func.sum(HeardRow.deliveries), 0))).one())

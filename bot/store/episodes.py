@@ -43,9 +43,18 @@ class Episodes(port.Episodes):
         for (source, instance), fingerprints in asked.items():
             for start in range(0, len(fingerprints), ASKED_AT_ONCE):
                 some = fingerprints[start : start + ASKED_AT_ONCE]
-                for episode in self._many(_newest(source, instance, some)):
+                of = {"source": source, "instance": instance}
+                rows = (
+                    self._rows(_NEWEST, **of, fingerprint=some[0])
+                    if len(some) == 1
+                    else self._rows(_NEWEST_OF_MANY, **of, fingerprints=some)
+                )
+                for episode in map(_episode, rows):
                     found[source, instance, episode.fingerprint] = episode
         return found
+
+    def _rows(self, query: sa.Select[tuple[object, ...]], **values: object) -> Sequence[sa.Row[tuple[object, ...]]]:
+        return self._session.connection().execute(query, values).all()
 
     def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
         was = moved_from or episode.starts_at
@@ -59,7 +68,7 @@ class Episodes(port.Episodes):
             self._session.connection().execute(_UPDATE, [_renamed(row) for row in known])
         new = [_row(write) for write in writes if write.stored_as is None]
         if new:
-            self._session.execute(sa.insert(_EPISODES), new)
+            self._session.connection().execute(_INSERT, new)
 
     def alert_of(self, episode: Episode) -> Alert | None:
         found = _of(episode.source, episode.instance, episode.fingerprint).with_only_columns(_EPISODES.c.alert)
@@ -135,15 +144,25 @@ def _renamed(row: dict[str, object]) -> dict[str, object]:
     return {f"_{key}" if key in _KEY else key: value for key, value in row.items()}
 
 
-def _newest(source: str, instance: str, fingerprints: Sequence[str]) -> sa.Select[tuple[object, ...]]:
+def _newest_of_many() -> sa.Select[tuple[object, ...]]:
     e = _EPISODES.c
-    asked = (e.source == source, e.instance == instance, e.fingerprint.in_(fingerprints))
-    newest = sa.select(e.fingerprint, sa.func.max(e.starts_at).label("starts_at")).where(*asked).group_by(e.fingerprint)
-    top = newest.subquery()
-    same = sa.and_(e.fingerprint == top.c.fingerprint, e.starts_at == top.c.starts_at)
-    return (
-        sa.select(*_EPISODE_COLUMNS).join_from(top, _EPISODES, same).where(e.source == source, e.instance == instance)
-    )
+    same = (e.source == sa.bindparam("source"), e.instance == sa.bindparam("instance"))
+    asked = e.fingerprint.in_(sa.bindparam("fingerprints", expanding=True))
+    starts = sa.select(e.fingerprint, sa.func.max(e.starts_at).label("starts_at")).where(*same, asked)
+    top = starts.group_by(e.fingerprint).subquery()
+    newest = sa.and_(e.fingerprint == top.c.fingerprint, e.starts_at == top.c.starts_at)
+    return sa.select(*_EPISODE_COLUMNS).join_from(top, _EPISODES, newest).where(*same)
+
+
+# Built once: to build a statement takes SQLAlchemy longer than to run it.
+_INSERT = sa.insert(_EPISODES)
+_NEWEST_OF_MANY = _newest_of_many()
+_NEWEST = (
+    sa.select(*_EPISODE_COLUMNS)
+    .where(*(_EPISODES.c[key] == sa.bindparam(key) for key in _KEY))
+    .order_by(_EPISODES.c.starts_at.desc())
+    .limit(1)
+)
 
 
 def _of(source: str, instance: str, fingerprint: str) -> sa.Select[tuple[object, ...]]:

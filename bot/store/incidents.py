@@ -27,22 +27,22 @@ class Incidents(port.Incidents):
         return (highest or 0) + 1
 
     def add(self, incident: Incident) -> None:
-        self._session.execute(sa.insert(_INCIDENTS), _row(incident))
+        self._session.connection().execute(_INSERT, _row(incident))
 
     def save(self, incident: Incident) -> None:
         self.save_all([incident])
 
     def save_all(self, incidents: Sequence[Incident]) -> None:
         if incidents:
-            # Asked of the connection: through the session SQLAlchemy would take it for an update of objects.
             self._session.connection().execute(_UPDATE, [{"_number": i.number, **_row(i)} for i in incidents])
 
     def get(self, number: int) -> Incident | None:
-        return self.get_all([number]).get(number)
+        data = self._session.connection().execute(_ONE, {"number": number}).scalar()
+        return None if data is None else load(Incident, data)
 
     def get_all(self, numbers: Sequence[int]) -> Mapping[int, Incident]:
-        query = sa.select(_I.number, _I.data).where(_I.number.in_(numbers))
-        return {int(number): load(Incident, data) for number, data in self._session.execute(query)}
+        rows = self._session.connection().execute(_MANY, {"numbers": list(numbers)}) if numbers else ()
+        return {int(number): load(Incident, data) for number, data in rows}
 
     def live(self, *, model: str | None = None, limit: int = 100) -> Sequence[Incident]:
         query = select(IncidentRow.data).where(col(IncidentRow.status).in_(_LIVE))
@@ -75,26 +75,16 @@ class Incidents(port.Incidents):
         return self._all(query.order_by(col(IncidentRow.number).desc()).limit(limit))
 
     def joinable(self, places: Sequence[Place], *, resolved_after: datetime) -> Mapping[Place, Incident]:
-        rows = [*self._of_places(places, _I.status.in_(_LIVE))]
-        recently = sa.and_(_I.status == Status.RESOLVED.value, _I.resolved_at >= resolved_after)
-        rows += self._of_places(places, recently)
-        rows.sort(key=lambda row: row.number, reverse=True)
-        found = {place: next((row.number for row in rows if _joins(place, row)), None) for place in places}
-        incidents = self.get_all([number for number in found.values() if number is not None])
-        return {place: incidents[number] for place, number in found.items() if number is not None}
-
-    def _of_places(
-        self, places: Sequence[Place], state: sa.ColumnElement[bool]
-    ) -> Sequence[sa.Row[tuple[object, ...]]]:
-        query = sa.select(_I.number, _I.model, _I.environment, _I.source).where(state)
-        models = [plain(place.model) for place in places if place.model is not None]
-        sources = [plain(place.source) for place in places if place.model is None]
+        models = list({plain(place.model) for place in places if place.model is not None})
+        sources = list({plain(place.source) for place in places if place.model is None})
         rows: list[sa.Row[tuple[object, ...]]] = []
         if models:
-            rows += self._session.execute(query.where(_I.model.in_(models)))
+            rows += self._session.connection().execute(_OF_MODELS, {"models": models, "after": resolved_after})
         if sources:
-            rows += self._session.execute(query.where(_I.model.is_(None), _I.source.in_(sources)))
-        return rows
+            rows += self._session.connection().execute(_OF_SOURCES, {"sources": sources, "after": resolved_after})
+        rows.sort(key=lambda row: row.number, reverse=True)
+        found = {place: next((row for row in rows if _joins(place, row)), None) for place in places}
+        return {place: load(Incident, row.data) for place, row in found.items() if row is not None}
 
     def by_post(self, channel_id: str, ts: str) -> Incident | None:
         query = select(PostRow.ref).where(
@@ -117,6 +107,19 @@ def _joins(place: Place, row: sa.Row[tuple[object, ...]]) -> bool:
     return row.environment in {None, None if place.environment is None else plain(place.environment)}
 
 
+def _open_or_recent(*asked: sa.ColumnElement[bool]) -> sa.CompoundSelect[tuple[object, ...]]:
+    """What is live, and what was resolved lately: two questions in one, so that each has its index."""
+    query = sa.select(_I.number, _I.model, _I.environment, _I.source, _I.data).where(*asked)
+    recently = query.where(_I.status == Status.RESOLVED.value, _I.resolved_at >= sa.bindparam("after"))
+    return sa.union_all(query.where(_I.status.in_(_LIVE)), recently)
+
+
+# Built once: to build a statement takes SQLAlchemy longer than to run it.
+_INSERT = sa.insert(_INCIDENTS)
+_ONE = sa.select(_I.data).where(_I.number == sa.bindparam("number"))
+_MANY = sa.select(_I.number, _I.data).where(_I.number.in_(sa.bindparam("numbers", expanding=True)))
+_OF_MODELS = _open_or_recent(_I.model.in_(sa.bindparam("models", expanding=True)))
+_OF_SOURCES = _open_or_recent(_I.model.is_(None), _I.source.in_(sa.bindparam("sources", expanding=True)))
 _UPDATE = (
     sa.update(_INCIDENTS)
     .where(_I.number == sa.bindparam("_number"))

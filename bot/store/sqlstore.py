@@ -155,7 +155,7 @@ class SqlStore(port.Store):
             if not database.is_sqlite(self._url):
                 session.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": WRITER_LOCK})
             transaction = SqlTransaction(session, self._clock.now(), self._start_work)
-            answers = [_decide(session, transaction, job) for job in jobs]
+            answers = [_decide(session, transaction, job, alone=len(jobs) == 1) for job in jobs]
             try:
                 session.commit()
             except DBAPIError as error:
@@ -163,21 +163,24 @@ class SqlStore(port.Store):
         return answers
 
 
-def _decide(session: Session, transaction: Transaction, job: _Job) -> tuple[Any, Exception | None]:
-    savepoint = session.begin_nested()
+def _decide(session: Session, transaction: Transaction, job: _Job, *, alone: bool) -> tuple[Any, Exception | None]:
+    """`alone`: nothing else shares the commit, so that what fails needs no savepoint to be taken back."""
+    within = session if alone else session.begin_nested()
     try:
         result = job.decide(transaction)
-        savepoint.commit()
+        session.flush()
+        if not alone:
+            within.commit()
     except DBAPIError as error:
         if troubles.of_the_database(error):
             raise
-        savepoint.rollback()
+        within.rollback()
         return None, troubles.unwritten(error)
     except StopIteration as error:  # asyncio can't hand this one on, and the caller would wait for ever
-        savepoint.rollback()
+        within.rollback()
         return None, RuntimeError(f"a decision raised {error!r}")
     except Exception as error:  # noqa: BLE001 - it belongs to the caller, who gets it
-        savepoint.rollback()
+        within.rollback()
         return None, error
     return result, None
 

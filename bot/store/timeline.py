@@ -34,17 +34,15 @@ class TimelineLog(port.TimelineLog):
             heads[incident] = entry
             entries.append(entry)
         if entries:
-            self._session.execute(sa.insert(_ENTRIES), [_columns(entry) for entry in entries])
+            self._session.connection().execute(_INSERT, [_columns(entry) for entry in entries])
         return entries
 
     def _heads(self, incidents: Sequence[int]) -> dict[int, Entry]:
-        e, asked = _ENTRIES.c, set(incidents)
-        newest = (
-            sa.select(e.incident, sa.func.max(e.seq).label("seq")).where(e.incident.in_(asked)).group_by(e.incident)
-        )
-        top = newest.subquery()
-        same = sa.and_(e.incident == top.c.incident, e.seq == top.c.seq)
-        rows = self._session.execute(sa.select(*e).join_from(top, _ENTRIES, same))
+        asked = list(set(incidents))
+        if len(asked) == 1:
+            rows = self._session.connection().execute(_HEAD, {"incident": asked[0]})
+        else:
+            rows = self._session.connection().execute(_HEADS, {"incidents": asked})
         return {row.incident: _entry(row) for row in rows}
 
     def of(self, incident: int) -> Sequence[Entry]:
@@ -58,6 +56,24 @@ class TimelineLog(port.TimelineLog):
             top, sa.and_(col(EntryRow.incident) == top.c.incident, col(EntryRow.seq) == top.c.seq)
         )
         return [_entry(row) for row in self._session.exec(query.order_by(col(EntryRow.incident)))]
+
+
+def _heads() -> sa.Select[tuple[object, ...]]:
+    e = _ENTRIES.c
+    newest = sa.select(e.incident, sa.func.max(e.seq).label("seq")).group_by(e.incident)
+    top = newest.where(e.incident.in_(sa.bindparam("incidents", expanding=True))).subquery()
+    return sa.select(*e).join_from(top, _ENTRIES, sa.and_(e.incident == top.c.incident, e.seq == top.c.seq))
+
+
+# Built once: to build a statement takes SQLAlchemy longer than to run it.
+_INSERT = sa.insert(_ENTRIES)
+_HEADS = _heads()
+_HEAD = (
+    sa.select(*_ENTRIES.c)
+    .where(_ENTRIES.c.incident == sa.bindparam("incident"))
+    .order_by(_ENTRIES.c.seq.desc())
+    .limit(1)
+)
 
 
 def _columns(entry: Entry) -> dict[str, object]:

@@ -11,7 +11,8 @@ from bot.store.deliveries import Deliveries
 from bot.store.episodes import Episodes
 from bot.store.incidents import Incidents
 from bot.store.operations import Changes, Intents, Ledger, Operations
-from bot.store.queues import Jobs, Keys, Posts, Replicas, SlackInbox, Timers
+from bot.store.posts import Posts
+from bot.store.queues import Jobs, Keys, Replicas, SlackInbox, Timers
 from bot.store.timeline import TimelineLog
 
 StartWork = Callable[[Session, str, int, timedelta | None], None]
