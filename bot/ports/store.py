@@ -315,6 +315,10 @@ class Posts(Protocol):
         """
         ...
 
+    def hold_all(self, posts: Sequence[Post], by: str, lease: timedelta) -> None:
+        """Take posts that are due for this process, in the transaction that asked for them; `hold` for many."""
+        ...
+
     def save(self, post: Post, *, by: str | None = None) -> bool:
         """Keep the projector's fields: sending, channel_id, ts, shown, attempts, not_before, last_error; let go of it.
 
