@@ -5,14 +5,16 @@ Errors are those of `bot.domain.errors.IntegrationError`, never a vendor's or a 
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from bot.domain.alert import Alert
+from bot.domain.chart import Threshold
 from bot.domain.models import Change, ModelVersion, Observation, Probe
 from bot.domain.plan import Call
+from bot.ports.messages import MessageSource as MessageSource  # noqa: PLC0414 - a port like those below
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,10 +380,11 @@ class Silencer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A metric over time: Unix seconds and values."""
+    """A metric over time: Unix seconds and values. `labels` are the system's own, where it has some."""
 
     name: str
     points: tuple[tuple[float, float], ...]
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 class Metrics(Protocol):
@@ -390,6 +393,11 @@ class Metrics(Protocol):
     @abstractmethod
     def query_of(self, alert: Alert) -> str | None:
         """The query that the alert's own rule asks, without its comparison; `None` when this system didn't make it."""
+
+    def threshold_of(self, alert: Alert) -> Threshold | None:
+        """What the alert's own rule compares with, where that is certain."""
+        del alert
+        return None
 
     @abstractmethod
     async def value(self, query: str) -> float | None:

@@ -5,13 +5,14 @@ from datetime import datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from bot.domain.alert import Alert, AlertStatus
+from bot.domain.chart import Threshold
 from bot.domain.errors import Refused, Unreadable
 from bot.kit.http import Http, HttpFactory
 from bot.kit.parsing import fingerprint_of, link, read_value
 from bot.ports.clock import Clock
 from bot.ports.systems import AlertPoll, Health, Metrics, Series
 from integrations.prometheus.manifest import Settings
-from integrations.prometheus.promql import QUERY_LIMIT, without_comparison
+from integrations.prometheus.promql import QUERY_LIMIT, threshold_of, without_comparison
 from integrations.prometheus.wire import AlertingRule, Build, Instants, Other, Ranges, RuleAlert, Rules, Scalar
 
 SLUG = "prometheus"
@@ -35,12 +36,18 @@ class Prometheus(Metrics, Health):
 
     def query_of(self, alert: Alert) -> str | None:
         """What the alert's link asks, without its threshold; `None` when the link leads to another server."""
+        return without_comparison(self._asked_by(alert)) or None
+
+    def threshold_of(self, alert: Alert) -> Threshold | None:
+        """What the alert's link compares with, when that is one number."""
+        return threshold_of(self._asked_by(alert))
+
+    def _asked_by(self, alert: Alert) -> str:
+        """The rule's expression; nothing when it is another server's, or too long."""
         if not self._made(alert.url):
-            return None
+            return ""
         asked = parse_qs(urlsplit(alert.url).query).get("g0.expr", [""])[0].strip()
-        if not asked or len(asked) > QUERY_LIMIT:
-            return None
-        return without_comparison(asked) or None
+        return asked if len(asked) <= QUERY_LIMIT else ""
 
     def _made(self, link: str) -> bool:
         place = _place(link)
@@ -77,7 +84,7 @@ class Prometheus(Metrics, Health):
         }  # fmt: skip
         data = read_value(Ranges, await self._http.get_json("/api/v1/query_range", wanted), SLUG).data
         series = [
-            Series(named(one.metric), tuple((at, value) for at, value in one.values if value is not None))
+            Series(named(one.metric), tuple((at, value) for at, value in one.values if value is not None), one.metric)
             for one in data.result
         ]
         return tuple(sorted((one for one in series if one.points), key=lambda one: one.name))

@@ -7,6 +7,10 @@ binds looser than. Everything else is left as it is.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
+
+from bot.domain.alert import Direction
+from bot.domain.chart import Threshold
 
 QUERY_LIMIT = 10_000
 """Characters; a longer rule is not asked again every few seconds."""
@@ -39,13 +43,45 @@ class _Token:
     depth: int
 
 
+_BAD = {">": Direction.ABOVE, ">=": Direction.ABOVE, "<": Direction.BELOW, "<=": Direction.BELOW}
+_OTHER_WAY = {Direction.ABOVE: Direction.BELOW, Direction.BELOW: Direction.ABOVE}
+
+
 def without_comparison(expr: str) -> str:
     """The measured side of a rule's expression, or the expression itself when it has no plain threshold."""
     tokens = list(_tokens(expr))
-    top = [token for token in tokens if token.depth == 0 and token.kind not in {"open", "close"}]
+    top = _outside(tokens)
     if any(token.kind == "word" and token.text.lower() in _LOOSER for token in top):
         return expr.strip()
     return _measured(_plain(expr, tokens), top)
+
+
+def threshold_of(expr: str) -> Threshold | None:
+    """What a rule with one comparison compares with, where that is one finite number or a product of such."""
+    tokens = list(_tokens(expr))
+    plain = _plain(expr, tokens)
+    comparisons = [token for token in _outside(tokens) if token.kind == "compare"]
+    if without_comparison(expr) == expr.strip() or len(comparisons) != 1 or comparisons[0].text not in _BAD:
+        return None
+    comparison, bad = comparisons[0], _BAD[comparisons[0].text]
+    right = _THRESHOLD.fullmatch(plain, comparison.end)
+    value = _value(plain[comparison.end :] if right else plain[: comparison.start])
+    return None if value is None else Threshold(value, bad if right else _OTHER_WAY[bad])
+
+
+def _value(text: str) -> float | None:
+    product = 1.0
+    for factor in text.replace("_", "").split("*"):
+        try:
+            product *= float.fromhex(factor) if "x" in factor.lower() else float(factor)
+        except (ValueError, OverflowError):
+            return None
+    return product if isfinite(product) else None
+
+
+def _outside(tokens: Sequence[_Token]) -> Sequence[_Token]:
+    """What stands in no bracket."""
+    return [token for token in tokens if token.depth == 0 and token.kind not in {"open", "close"}]
 
 
 def _measured(expr: str, top: Sequence[_Token]) -> str:

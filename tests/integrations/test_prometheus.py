@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.domain.alert import Alert, AlertStatus
+from bot.domain.alert import Alert, AlertStatus, Direction
+from bot.domain.chart import Threshold
 from bot.domain.errors import IntegrationError, Refused, Unauthorized, Unreachable, Unreadable
 from integrations.prometheus.adapter import Prometheus, build
 from integrations.prometheus.manifest import Settings
-from integrations.prometheus.promql import QUERY_LIMIT, without_comparison
+from integrations.prometheus.promql import QUERY_LIMIT, threshold_of, without_comparison
 from tests.fakes.clock import START, FakeClock
 from tests.integrations.answering import Answering, answer
 
@@ -79,6 +80,34 @@ def test_a_plain_threshold_is_taken_off(expr: str, measured: str) -> None:
 )  # fmt: skip
 def test_everything_else_is_left_as_it_is(expr: str) -> None:
     assert without_comparison(expr) == expr
+
+
+@pytest.mark.parametrize(
+    ("expr", "threshold"),
+    [
+        ("psi > 0.2", Threshold(0.2)),
+        ("psi >= 1e-3 # small", Threshold(0.001)),
+        ("auc < 0.9", Threshold(0.9, Direction.BELOW)),
+        ("0.05 < errors", Threshold(0.05)),
+        ("0.9 > auc", Threshold(0.9, Direction.BELOW)),
+        ("time() - x > 24 * 3600", Threshold(86_400.0)),
+        ("x > -5", Threshold(-5.0)),
+        ("x > 0x1F", Threshold(31.0)),
+        ("x{a='> 3'} > 1_000", Threshold(1_000.0)),
+    ],
+)  # fmt: skip
+def test_what_a_rule_compares_with(expr: str, threshold: Threshold) -> None:
+    assert threshold_of(expr) == threshold
+    assert adapter().threshold_of(an_alert(link(URL, expr))) == threshold
+
+
+@pytest.mark.parametrize(
+    "expr",
+    ["", "x", "up == 0", "x != 1", "x > 0.1 < 0.9", "x > +Inf", "x > NaN", "x > 3 - 1", "x > y", "x > 3 and y > 4", "(x > 1)"],
+)  # fmt: skip
+def test_what_is_no_certain_threshold(expr: str) -> None:
+    assert threshold_of(expr) is None
+    assert adapter().threshold_of(an_alert(link("http://other:9090", "psi > 0.2"))) is None
 
 
 @given(st.text(alphabet="x15 .><=!(){}[]\"'`#\\\n+-*/andorbluse", max_size=40))
