@@ -10,7 +10,7 @@ from bot.domain.post import Backlog, Lane, Post, PostKind
 from bot.ports.store import Transaction
 from bot.slack.blocks.message import Message
 from bot.slack.blocks.plain import plainer
-from bot.slack.render import render
+from bot.slack.render import Renderer
 from bot.slack.shared import Shared
 from bot.slack.storms import Storms
 from bot.usecases.setup import Setup
@@ -67,20 +67,19 @@ class Taker:
             due = self._due(tx, busy)
         if probing:
             due.sort(key=lambda post: post.attempts)
-        works: list[Work] = []
+        held: list[Post] = []
         waits: list[float] = []
         for post in due:
             wait = max(_settled_in(post, tx.now, shared), shared.budget.wait(post, tx.now))
-            if wait > 0 or len(works) >= slots:
+            if wait > 0 or len(held) >= slots:
                 waits.append(wait)
                 continue
-            held = tx.posts.hold(post.key, self.replica, LEASE)
-            if held is None:
-                continue
-            if held.shown < held.wanted:
-                shared.budget.spend(held, tx.now)
-            works.append(self._made(tx, held))
+            shared.budget.spend(post, tx.now)
+            held.append(post)
+        tx.posts.hold_all(held, self.replica, LEASE)
         shared.keep(tx)
+        renderer = Renderer(tx, self.setup)
+        works = [self._made(renderer, post) for post in held]
         soonest = storms.next_at()
         if soonest is not None:
             waits.append(soonest - tx.now.timestamp())
@@ -90,12 +89,13 @@ class Taker:
     def _due(self, tx: Transaction, busy: Collection[str]) -> list[Post]:
         return [post for post in tx.posts.due(tx.now, by=self.replica, limit=SEEN) if post.key not in busy]
 
-    def _made(self, tx: Transaction, post: Post) -> Work:
+    def _made(self, renderer: Renderer, post: Post) -> Work:
         """The message as it must be at this moment; one that can't be made must not keep back the others."""
+        tx = renderer.tx
         parent = tx.posts.get(post.thread) if post.thread else None
         message, fault = None, ""
         try:
-            message = render(tx, self.setup, post)
+            message = renderer.message(post)
             if self.plain:
                 message = plainer(message) or message
         except NotFound:

@@ -1,6 +1,6 @@
 """From a post to its message: which view it needs, and which blocks show it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from bot.domain.post import Post, PostKind
 from bot.ports.store import Transaction
@@ -19,36 +19,55 @@ TEAM_URL = "team_url"
 """The key under which the workspace's address is remembered, in the scope `slack`."""
 
 
-def render(tx: Transaction, setup: Setup, post: Post) -> Message:
-    """The message as it should be now. Raises NotFound when what it shows is gone."""
-    match post.kind:
-        case PostKind.CARD:
-            return cards.card(incident_view(tx, setup, post.ref))
-        case PostKind.OPERATION:
-            message = operations.operation(operation_view(tx, setup, post.ref))
-        case PostKind.ASK:
-            view = operation_view(tx, setup, post.ref)
-            number = view.operation.incident
-            message = operations.ask(view, card_link(tx, number) if number else "")
-        case PostKind.PAGE:
-            incident = incident_view(tx, setup, post.ref)
-            message = cards.page(incident, _why(incident, post.body), card_link(tx, post.ref))
-        case PostKind.SUMMARY:
-            message = cards.summary(incident_view(tx, setup, post.ref), card_link(tx, post.ref))
-        case PostKind.STORM:
-            message = storms.storm(storm_view(tx, setup, post), lambda number: card_link(tx, number))
-        case PostKind.DIGEST | PostKind.NOTICE:
-            message = reply_message(from_json(post.body), setup)
-    return replace(message, metadata=Metadata(POST_EVENT, {"key": post.key, "revision": post.wanted}))
+@dataclass(slots=True)
+class Renderer:
+    """Renders the state of one transaction; what several messages need of it is gathered once."""
+
+    tx: Transaction
+    setup: Setup
+    _views: dict[int, IncidentView] = field(default_factory=dict)
+    _links: dict[int, str] = field(default_factory=dict)
+    _team: str | None = None
+
+    def message(self, post: Post) -> Message:
+        """The message as it should be now. Raises NotFound when what it shows is gone."""
+        match post.kind:
+            case PostKind.CARD:
+                return cards.card(self._incident(post.ref))
+            case PostKind.OPERATION:
+                message = operations.operation(operation_view(self.tx, self.setup, post.ref))
+            case PostKind.ASK:
+                view = operation_view(self.tx, self.setup, post.ref)
+                number = view.operation.incident
+                message = operations.ask(view, self._link(number) if number else "")
+            case PostKind.PAGE:
+                incident = self._incident(post.ref)
+                message = cards.page(incident, _why(incident, post.body), self._link(post.ref))
+            case PostKind.SUMMARY:
+                message = cards.summary(self._incident(post.ref), self._link(post.ref))
+            case PostKind.STORM:
+                message = storms.storm(storm_view(self.tx, self.setup, post), self._link)
+            case PostKind.DIGEST | PostKind.NOTICE:
+                message = reply_message(from_json(post.body), self.setup)
+        return replace(message, metadata=Metadata(POST_EVENT, {"key": post.key, "revision": post.wanted}))
+
+    def _incident(self, number: int) -> IncidentView:
+        if number not in self._views:
+            self._views[number] = incident_view(self.tx, self.setup, number)
+        return self._views[number]
+
+    def _link(self, incident: int) -> str:
+        """The card's address, which works in every Slack client; nothing before it was posted."""
+        if self._team is None:
+            self._team = (self.tx.keys.get("slack", TEAM_URL) or "").rstrip("/")
+        if incident not in self._links:
+            card = self.tx.posts.get(notify.card_key(incident)) if self._team else None
+            self._links[incident] = _address(self._team, card) if card is not None and card.ts else ""
+        return self._links[incident]
 
 
-def card_link(tx: Transaction, incident: int) -> str:
-    """The card's address, which works in every Slack client; nothing before it was posted."""
-    card = tx.posts.get(notify.card_key(incident))
-    team = tx.keys.get("slack", TEAM_URL)
-    if card is None or not card.ts or not team:
-        return ""
-    return f"{team.rstrip('/')}/archives/{card.channel_id}/p{card.ts.replace('.', '')}"
+def _address(team: str, card: Post) -> str:
+    return f"{team}/archives/{card.channel_id}/p{card.ts.replace('.', '')}"
 
 
 def _why(view: IncidentView, person: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -105,19 +106,31 @@ class Keys(port.Keys):
         self._now = now
 
     def first(self, scope: str, key: str, result: str = "") -> bool:
-        if self._session.get(KeyRow, (name(scope), name(key))) is not None:
+        if self.get(scope, key) is not None:
             return False
-        self._session.add(KeyRow(scope=name(scope), key=name(key), value=plain(result, BODY_LIMIT), at=self._now))
-        self._session.flush()
+        values = {"scope": name(scope), "key": name(key), "value": plain(result, BODY_LIMIT), "at": self._now}
+        self._session.connection().execute(_INSERT_KEY, values)
         return True
 
     def get(self, scope: str, key: str) -> str | None:
-        row = self._session.get(KeyRow, (name(scope), name(key)))
-        return None if row is None else row.value
+        found: str | None = self._run(_KEY, scope, key).scalar()
+        return found
 
     def put(self, scope: str, key: str, value: str) -> None:
-        self._session.merge(KeyRow(scope=name(scope), key=name(key), value=plain(value, BODY_LIMIT), at=self._now))
-        self._session.flush()
+        values = {"_value": plain(value, BODY_LIMIT), "_at": self._now}
+        if not self._run(_UPDATE_KEY, scope, key, **values).rowcount:
+            self.first(scope, key, value)
+
+    def _run(self, statement: sa.Executable, scope: str, key: str, **values: object) -> sa.CursorResult[Any]:
+        return self._session.connection().execute(statement, {"_scope": name(scope), "_key": name(key), **values})
+
+
+# Built once: to build a statement takes SQLAlchemy longer than to run it.
+_KEYS: sa.Table = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
+_THAT_KEY = sa.and_(_KEYS.c.scope == sa.bindparam("_scope"), _KEYS.c.key == sa.bindparam("_key"))
+_KEY = sa.select(_KEYS.c.value).where(_THAT_KEY)
+_INSERT_KEY = sa.insert(_KEYS)
+_UPDATE_KEY = sa.update(_KEYS).where(_THAT_KEY).values(value=sa.bindparam("_value"), at=sa.bindparam("_at"))
 
 
 class Replicas(port.Replicas):

@@ -26,7 +26,10 @@ def clean(value: str, limit: int = TEXT, *, one_line: bool = False) -> str:
     """Visible characters only, at most `limit` of them; what was cut is marked."""
     # Twice the limit is enough to find `limit` visible ones in anything but an attack.
     raw = value[: limit * 2]
-    seen = "".join(c for c in raw if c in _KEPT or unicodedata.category(c) not in _INVISIBLE or c == "\t")
+    if raw.isascii() and raw.isprintable():
+        seen = raw  # as nearly all of it is
+    else:
+        seen = "".join(c for c in raw if c in _KEPT or unicodedata.category(c) not in _INVISIBLE or c == "\t")
     if one_line:
         seen = " ".join(seen.split())
     if len(seen) > limit or len(value) > limit * 2:
