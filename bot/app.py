@@ -310,7 +310,13 @@ class _Server(uvicorn.Server):
 
 async def _start_web(app: Any, listening: socket.socket) -> tuple[_Server, asyncio.Task[None]]:
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3, server_header=False
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        proxy_headers=False,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve(sockets=[listening]), name="web")

@@ -3,7 +3,6 @@
 import logging
 import secrets
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.web.metrics import WebMetrics
@@ -18,6 +17,8 @@ HEADERS = {
     "cache-control": "no-store",
 }
 CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+_HEADERS = [(name.encode(), value.encode()) for name, value in (HEADERS | {"content-security-policy": CSP}).items()]
 
 _log = logging.getLogger(__name__)
 
@@ -39,10 +40,9 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("content-security-policy", CSP)
+                headers = message["headers"] = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers += [(name, value) for name, value in _HEADERS if name not in present]
             await send(message)
 
         try:

@@ -1,5 +1,6 @@
 """The figures of the HTTP side, in a registry of their own."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -11,11 +12,24 @@ OPEN_METRICS = "application/openmetrics-text"
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
+EFFECTS = ("opened", "joined", "refreshed", "resolved", "ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class _OfIntegration:
+    """Figures of one integration, found once: looking them up by their labels is dear."""
+
+    taken: Counter
+    effects: tuple[tuple[str, Counter], ...]
+    seconds: Histogram
+
+
 class WebMetrics:
     """Counts deliveries and what came of them. Labels are slugs of connected integrations, never what was sent."""
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
+        self._mine: dict[str, _OfIntegration] = {}
         self._deliveries = Counter(
             "mlops_bot_deliveries", "Deliveries by integration and outcome.", ("integration", "outcome"),
             registry=self.registry,
@@ -51,10 +65,21 @@ class WebMetrics:
 
     def taken(self, integration: str, receipt: Receipt, seconds: float) -> None:
         """A delivery that was committed."""
-        self.delivery(integration, "taken")
-        for effect in ("opened", "joined", "refreshed", "resolved", "ignored"):
-            self._alerts.labels(integration, effect).inc(getattr(receipt, effect))
-        self._seconds.labels(integration).observe(max(seconds, 0.0))
+        mine = self._mine.get(integration) or self._make(integration)
+        mine.taken.inc()
+        for effect, counter in mine.effects:
+            count = getattr(receipt, effect)
+            if count:
+                counter.inc(count)
+        mine.seconds.observe(max(seconds, 0.0))
+
+    def _make(self, integration: str) -> "_OfIntegration":
+        made = self._mine[integration] = _OfIntegration(
+            taken=self._deliveries.labels(integration, "taken"),
+            effects=tuple((effect, self._alerts.labels(integration, effect)) for effect in EFFECTS),
+            seconds=self._seconds.labels(integration),
+        )
+        return made
 
     def error(self) -> None:
         """A request ended in a fault of ours."""
