@@ -11,7 +11,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from bot.domain.alert import Alert, AlertStatus, Direction, Reading
-from bot.kit.parsing import fingerprint_of, to_milliseconds
+from bot.kit.parsing import fingerprint_of, link, to_milliseconds
 from integrations.cloudwatch.sns import SLUG, region_of
 from integrations.cloudwatch.wire import AlarmMessage, DescribedAlarm, Dimension, Query, State, StateChange
 
@@ -141,6 +141,7 @@ def _alert(alarm: Alarm, status: AlertStatus, *, what: str = "", name: str = "",
     at = to_milliseconds(alarm.at)
     parts = alarm.arn.split(":")
     account, region = (parts[4], parts[3]) if len(parts) >= 6 else ("", "")
+    page = f"alarmsV2:alarm/{quote(alarm.name, errors='replace')}"
     texts = {"summary": summary or alarm.description or alarm.reason, "reason": alarm.reason, "rule": alarm.rule}
     return Alert(
         source=SLUG,
@@ -153,7 +154,7 @@ def _alert(alarm: Alarm, status: AlertStatus, *, what: str = "", name: str = "",
         labels=_labels(alarm, account, region),
         annotations={key: text for key, text in texts.items() if text},
         reading=_reading(alarm) if not what else None,
-        url=f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#alarmsV2:alarm/{quote(alarm.name)}",
+        url=link(f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#{page}"),
         monitoring_fault=bool(what),
         muted=alarm.muted,
     )

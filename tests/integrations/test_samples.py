@@ -13,22 +13,30 @@ from hypothesis import strategies as st
 
 from bot.domain.alert import Alert, AlertStatus, LabelMapping, reading_of, subject_of
 from bot.domain.errors import Unreadable
+from bot.kit.http import HttpClients
+from bot.ports.clock import SystemClock
 from bot.ports.systems import AlertSource, Delivery
 from integrations.alertmanager.adapter import Alertmanager
 from integrations.alertmanager.manifest import Settings as AlertmanagerSettings
 from integrations.cloudevents.adapter import CloudEvents
 from integrations.cloudevents.manifest import Settings as CloudEventsSettings
+from integrations.cloudwatch.adapter import build as build_cloudwatch
+from integrations.cloudwatch.manifest import Settings as CloudWatchSettings
 from integrations.evidently.adapter import Evidently
 from integrations.evidently.manifest import Settings as EvidentlySettings
 from integrations.grafana.adapter import Grafana
 from integrations.grafana.manifest import Settings as GrafanaSettings
+from integrations.opsgenie.adapter import Opsgenie
+from integrations.opsgenie.manifest import Settings as OpsgenieSettings
 from tests.integrations.deliveries import dead_names, delivery, every, load, names
 
 SOURCES: Mapping[str, AlertSource] = {
     "alertmanager": Alertmanager(AlertmanagerSettings()),
     "cloudevents": CloudEvents(CloudEventsSettings()),
+    "cloudwatch": build_cloudwatch(CloudWatchSettings(), HttpClients(), SystemClock()),
     "evidently": Evidently(EvidentlySettings()),
     "grafana": Grafana(GrafanaSettings()),
+    "opsgenie": Opsgenie(OpsgenieSettings()),
 }
 FIXTURES = [(slug, name) for slug in SOURCES for name in names(slug)]
 DEAD = [(slug, name) for slug in SOURCES for name in dead_names(slug)]
@@ -226,7 +234,9 @@ def hostile_body(slug: str) -> Any:
         "alertmanager": "first_firing",
         "grafana": "own_drift_firing",
         "cloudevents": "drift_firing",
+        "cloudwatch": "own_eventbridge_alarm",
         "evidently": "dump_dict",
+        "opsgenie": "own_create_details",
     }
     body = json.loads(load(slug, by_slug[slug]).body)
     match slug:
@@ -236,6 +246,12 @@ def hostile_body(slug: str) -> Any:
         case "cloudevents":
             body["data"] |= {"model_name": HOSTILE, "summary": HOSTILE}
             body["data"]["features"][0]["name"] = HOSTILE
+        case "cloudwatch":
+            body["detail"]["alarmName"] = HOSTILE
+            metric = body["detail"]["configuration"]["metrics"][0]["metricStat"]["metric"]
+            metric["dimensions"] = {"model_name": HOSTILE}
+        case "opsgenie":
+            body["alert"] |= {"message": HOSTILE, "tags": [f"model_name:{HOSTILE}"], "details": {"model_name": HOSTILE}}
         case _:
             body["metadata"] = {"model_name": HOSTILE}
     return body
