@@ -18,6 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import BotError
 from bot.ports.clock import Clock
+from bot.slack.ear import Ear
 
 CALL_TIMEOUT = 10.0
 PING_SECONDS = 10
@@ -156,18 +157,29 @@ class Connection:
         while True:
             try:
                 await self._ask_who()
-                url = await self._socket_url()
-                self._socket = AsyncSocketModeHandler(app, self._settings.app_token, ping_interval=PING_SECONDS)
-                self._socket.client.wss_uri = url
-                await asyncio.wait_for(self._socket.connect_async(), CALL_TIMEOUT * 2)
+                ear = await self._connected(app, await self._socket_url())
                 self.fault = None
                 wait = 1.0
-                await self._watch(self._socket.client.is_connected)
+                if await self._deaf_or_lost(ear):
+                    continue
             except (BotError, SlackApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 self._say(error)
             await self._disconnect()
             await self._clock.sleep(wait)
             wait = min(wait * 2, 30.0)
+
+    async def _connected(self, app: AsyncApp, url: str) -> Ear:
+        """A new connection; the one before it is closed when the new one is open, so that nobody waits."""
+        before, self._socket = self._socket, None
+        try:
+            fresh = AsyncSocketModeHandler(app, self._settings.app_token, ping_interval=PING_SECONDS)
+            self._socket = fresh
+            fresh.client.wss_uri = url
+            ear = Ear(fresh.client, self._clock)
+            await asyncio.wait_for(fresh.connect_async(), CALL_TIMEOUT * 2)
+        finally:
+            await _closed(before)
+        return ear
 
     async def _keep_identified(self) -> None:
         while True:
@@ -202,16 +214,24 @@ class Connection:
                 next_step="Set MLOPS_BOT_SLACK__APP_TOKEN to one with the scope connections:write.",
             ) from error
 
-    async def _watch(self, connected: Callable[[], Awaitable[bool]]) -> None:
-        """Return when the socket is gone for two looks in a row. Raises what a revoked token raises."""
-        missed, looks = 0, 0
+    async def _deaf_or_lost(self, ear: Ear) -> bool:
+        """Return when there is trouble in two looks in a row; True when Slack answers, and says nothing by this socket.
+
+        Raises what a revoked token raises.
+        """
+        missed, looks, trouble = 0, 0, ""
         while missed < 2:
             await self._clock.sleep(WATCH_SECONDS)
-            missed, looks = 0 if await connected() else missed + 1, looks + 1
+            trouble = await ear.trouble()
+            missed, looks = missed + 1 if trouble else 0, looks + 1
             if looks % ASK_EVERY == 0:
                 await self._ask_who()
-        self.fault = "the connection to Slack was lost; connecting anew"
+                if ear.silent and not trouble:
+                    _log.info("Slack has said nothing by its socket for long; a new one takes its place")
+                    return True
+        self.fault = f"{trouble}; connecting anew"
         _log.warning(self.fault)
+        return False
 
     def _say(self, error: BaseException) -> None:
         text = error.what if isinstance(error, BotError) else _unreached(error)
@@ -221,9 +241,14 @@ class Connection:
 
     async def _disconnect(self) -> None:
         socket, self._socket = self._socket, None
-        if socket is not None:
-            with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
-                await asyncio.wait_for(socket.close_async(), 5)
+        await _closed(socket)
+
+
+async def _closed(socket: AsyncSocketModeHandler | None) -> None:
+    """Let go of it within a bounded time."""
+    if socket is not None:
+        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
+            await asyncio.wait_for(socket.close_async(), 5)
 
 
 def about_token(code: str) -> bool:
