@@ -1,5 +1,6 @@
 """One thing one monitoring system says is wrong: its identity, its episode, and what it is about."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -93,6 +94,8 @@ class Alert:
     """The source left out other alerts of this delivery."""
     muted: bool = False
     """It fires, but is silenced or inhibited at the source: not told to anybody, and not over."""
+    low_fidelity: bool = False
+    """Read from the words of a message in a channel: its labels, and when it really began, are not known."""
 
     @property
     def summary(self) -> str:
@@ -146,7 +149,9 @@ def subject_of(alert: Alert, mapping: LabelMapping, known_models: Sequence[str] 
     version = _first(alert.labels, mapping.version)[1]
     environment = _first(alert.labels, mapping.environment)[1]
     feature = _first(alert.labels, mapping.feature)[1]
-    if name is None:
+    if name is None and alert.low_fidelity:
+        name, why = _mentioned(alert, mapping, known_models)
+    elif name is None:
         why = "none of its labels names a model"
     else:
         name = mapping.aliases.get(name, name)
@@ -154,6 +159,23 @@ def subject_of(alert: Alert, mapping: LabelMapping, known_models: Sequence[str] 
         if known_models and name not in known_models:
             why = f"label {label}; this model is not in the configuration"
     return Subject(name, _plain_version(version), environment, feature, why)
+
+
+def _mentioned(alert: Alert, mapping: LabelMapping, known_models: Sequence[str]) -> tuple[str | None, str]:
+    """The one configured model that an alert's own words name; of several none is meant more than the others."""
+    words = "\n".join([alert.name, *alert.annotations.values()])
+    names = {**mapping.aliases, **{model: model for model in known_models}}
+    found = sorted({model for name, model in names.items() if _has_word(words, name)})
+    if len(found) == 1:
+        return found[0], "mentioned in its text"
+    if found:
+        return None, f"its text mentions several: {', '.join(found[:5])}"
+    return None, "read from a message, whose text names no configured model"
+
+
+def _has_word(text: str, name: str) -> bool:
+    """Whether a name stands there by itself: `churn` is no part of `churn-v2`, `my.churn` or `models/churn`."""
+    return name in text and re.search(rf"(?<![\w./@-]){re.escape(name)}(?![\w/@-]|\.\w)", text) is not None
 
 
 def reading_of(alert: Alert, mapping: LabelMapping) -> Reading | None:

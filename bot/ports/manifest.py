@@ -12,6 +12,7 @@ class Capability(StrEnum):
 
     ALERT_SOURCE = "AlertSource"
     ALERT_POLL = "AlertPoll"
+    MESSAGE_SOURCE = "MessageSource"
     REGISTRY = "Registry"
     SERVING = "Serving"
     DEPLOYER = "Deployer"

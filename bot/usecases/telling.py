@@ -57,11 +57,11 @@ class AlertLog:
     def draft(self, kind: Kind, alert: Alert, evidence: str) -> Draft:
         """What is written about one alert. `evidence`: of its delivery, for where it has no link of its own."""
         if kind is Kind.ALERT_FIRED:
-            text = f"{name_of(alert)} fires: {' '.join(alert.summary.split())[:1_000]}"
+            text = f"{name_of(alert)} fires{_how(alert)}: {' '.join(alert.summary.split())[:1_000]}"
             draft = Draft(kind, text, monitor(alert.source), alert.starts_at, alert.url or evidence)
         else:
             ended_at = alert.ends_at or self.tx.now
-            draft = Draft(kind, f"{name_of(alert)} resolved.", monitor(alert.source), ended_at, evidence)
+            draft = Draft(kind, f"{name_of(alert)} resolved{_how(alert)}.", monitor(alert.source), ended_at, evidence)
         if not self.late:
             return draft
         text = f"Learned late (by asking {draft.actor.name}, no delivery came): {draft.text}"
@@ -121,6 +121,10 @@ def tell_due(tx: Transaction, number: int) -> None:
     incident = tx.incidents.get(number)
     if incident is not None and incident.untold.any:
         tx.incidents.save(tell(tx, incident))
+
+
+def _how(alert: Alert) -> str:
+    return " (read from a message; low fidelity)" if alert.low_fidelity else ""
 
 
 def name_of(alert: Alert) -> str:

@@ -1,4 +1,7 @@
-"""Alertmanager's deliveries become alerts, and so do its answers about what fires now, with the same identity."""
+"""Alertmanager's deliveries become alerts, and so do its answers about what fires now, with the same identity.
+
+So do its messages in a Slack channel: whole where `slack.tmpl` wrote them, else as far as its own title says it.
+"""
 
 from collections.abc import Sequence
 
@@ -7,7 +10,9 @@ from bot.domain.errors import Unreadable
 from bot.kit.http import Http, HttpFactory
 from bot.kit.httpauth import NO_AUTH, Auth, basic, bearer
 from bot.kit.parsing import fingerprint_of, link, read, read_value, to_milliseconds
+from bot.kit.told import Line, has_values, heard, hearsay_of, lines_of
 from bot.ports.clock import Clock
+from bot.ports.messages import ChannelMessage, Hearsay, MessageSource, Told
 from bot.ports.systems import AlertPoll, AlertSource, Delivery, Health
 from integrations.alertmanager.manifest import Settings
 from integrations.alertmanager.wire import ApiAlert, ApiAlerts, ServerStatus, Webhook, WebhookAlert
@@ -16,8 +21,8 @@ SLUG = "alertmanager"
 NAMELESS = "unnamed alert"
 
 
-class Alertmanager(AlertSource):
-    """Reads deliveries. Their order means nothing, and each may come again."""
+class Alertmanager(AlertSource, MessageSource):
+    """Reads deliveries, and what it posts in channels. Their order means nothing, and each may come again."""
 
     def __init__(self, settings: Settings) -> None:
         self._credentials = settings.credentials
@@ -30,6 +35,38 @@ class Alertmanager(AlertSource):
         webhook = read(Webhook, delivery.body, SLUG)
         instance = self._instance or webhook.external_url.rstrip("/")
         return tuple(_from_webhook(alert, webhook, instance, delivery) for alert in webhook.alerts)
+
+    def told_by(self, message: ChannelMessage) -> Told:
+        alerts: list[Alert] = []
+        hearsay: list[tuple[Hearsay, Alert]] = []
+        for part in message.parts:
+            lines = lines_of(part)
+            if lines is not None and lines.lines:
+                instance = self._instance or lines.address.rstrip("/")
+                alerts += [_from_line(line, instance, truncated=lines.incomplete) for line in lines.lines]
+            elif (words := hearsay_of(part)) is not None:
+                instance = self._instance or link(part.link.partition("/#/")[0])
+                hearsay.append((words, heard(words, part, message, SLUG, instance)))
+        return Told(tuple(alerts), tuple(hearsay))
+
+    def is_told(self, hearsay: Hearsay, alert: Alert) -> bool:
+        return has_values(alert, hearsay.group)
+
+
+def _from_line(line: Line, instance: str, *, truncated: bool) -> Alert:
+    return Alert(
+        source=SLUG,
+        instance=instance,
+        fingerprint=line.fingerprint,
+        name=line.labels.get("alertname", "") or NAMELESS,
+        status=line.status,
+        starts_at=line.starts_at,
+        ends_at=line.ends_at,
+        labels=line.labels,
+        annotations=line.annotations,
+        url=line.url,
+        truncated=truncated,
+    )
 
 
 def _from_webhook(alert: WebhookAlert, webhook: Webhook, instance: str, delivery: Delivery) -> Alert:

@@ -59,13 +59,16 @@ MANIFEST = Manifest(
     slug="alertmanager",
     name="Prometheus Alertmanager",
     homepage="https://prometheus.io/docs/alerting/latest/alertmanager/",
-    capabilities=frozenset({Capability.ALERT_SOURCE, Capability.ALERT_POLL, Capability.HEALTH}),
+    capabilities=frozenset(
+        {Capability.ALERT_SOURCE, Capability.ALERT_POLL, Capability.MESSAGE_SOURCE, Capability.HEALTH}
+    ),
     settings=Settings,
     level=Level.BRONZE,
     cannot=(
         "It says resolved when Prometheus stops, too: a resolution is confirmed only by asking.",
         "It drops notifications for good when its retries end; only asking (the setting url) finds such alerts.",
         "Its deliveries carry no signature: anybody who has the token can send one.",
+        "Its own Slack template names no label: without the shipped one its messages are matched by values.",
     ),
     keyless=True,
 )

@@ -1,4 +1,7 @@
-"""Grafana's deliveries become alerts, and so do its answers about what fires now, with the same identity."""
+"""Grafana's deliveries become alerts, and so do its answers about what fires now, with the same identity.
+
+So do its messages in a Slack channel: whole where `slack.tmpl` wrote them, else as far as its own words say it.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,8 +13,11 @@ from bot.kit.http import Http, HttpFactory
 from bot.kit.httpauth import bearer
 from bot.kit.parsing import fingerprint_of, link, read_json, read_value, to_milliseconds
 from bot.kit.signatures import fresh, hmac_sha256, same
+from bot.kit.told import Line, has_values, lines_of
 from bot.ports.clock import Clock
+from bot.ports.messages import ChannelMessage, Hearsay, MessageSource, Told
 from bot.ports.systems import AlertPoll, AlertSource, Delivery, Health
+from integrations.grafana import messages
 from integrations.grafana.manifest import Settings
 from integrations.grafana.wire import (
     ApiAlert,
@@ -34,8 +40,8 @@ TEST_NAME = "TestAlert"
 _METRIC_NAME = re.compile(r"__name__=([A-Za-z_:][A-Za-z0-9_:]{0,99})")
 
 
-class Grafana(AlertSource):
-    """Reads deliveries of unified and of the old alerting, posted or put."""
+class Grafana(AlertSource, MessageSource):
+    """Reads deliveries of unified and of the old alerting, posted or put, and what it posts in channels."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -76,8 +82,46 @@ class Grafana(AlertSource):
             "The body names neither alerts nor a state: a test message, or a template of somebody's own.", system=SLUG
         )
 
+    def told_by(self, message: ChannelMessage) -> Told:
+        alerts: list[Alert] = []
+        hearsay: list[tuple[Hearsay, Alert]] = []
+        for part in message.parts:
+            lines = lines_of(part)
+            if lines is not None and lines.lines:
+                webhook = Webhook(alerts=(), external_url=lines.address, truncated_alerts=int(lines.incomplete))
+                instance = self._instance or lines.address.rstrip("/")
+                alerts += [_from_line(line, webhook, instance, message) for line in lines.lines]
+            else:
+                hearsay += messages.hearsay(part, message, SLUG, self._instance or _site(part.link))
+        return Told(tuple(alerts), tuple(hearsay))
+
+    def is_told(self, hearsay: Hearsay, alert: Alert) -> bool:
+        if hearsay.labels:
+            return alert.labels.items() == hearsay.labels.items()
+        return has_values(alert, hearsay.group)
+
 
 # ---------------------------------------------------------------- unified alerting
+
+
+def _from_line(line: Line, webhook: Webhook, instance: str, message: ChannelMessage) -> Alert:
+    """A line of a message holds what a delivery would."""
+    annotations = dict(line.annotations)
+    values = {name: number for name, text in line.values.items() if (number := _number(text)) is not None}
+    alert = WebhookAlert(
+        status=line.status.value, labels=line.labels, starts_at=line.starts_at, ends_at=line.ends_at,
+        generator_url=line.url, fingerprint=line.fingerprint, value_string=annotations.pop("value_string", ""),
+        dashboard_url=annotations.pop("dashboard_url", ""), panel_url=annotations.pop("panel_url", ""),
+        annotations=annotations, values=values,
+    )  # fmt: skip
+    return _unified(alert, webhook, instance, Delivery(b"", {}, message.said_at, {}))
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _unified(alert: WebhookAlert, webhook: Webhook, instance: str, delivery: Delivery) -> Alert:

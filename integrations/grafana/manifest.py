@@ -64,13 +64,16 @@ MANIFEST = Manifest(
     slug="grafana",
     name="Grafana Alerting",
     homepage="https://grafana.com/docs/grafana/latest/alerting/",
-    capabilities=frozenset({Capability.ALERT_SOURCE, Capability.ALERT_POLL, Capability.HEALTH}),
+    capabilities=frozenset(
+        {Capability.ALERT_SOURCE, Capability.ALERT_POLL, Capability.MESSAGE_SOURCE, Capability.HEALTH}
+    ),
     settings=Settings,
     level=Level.BRONZE,
     cannot=(
         "It tries once per group interval, and never tells what ended meanwhile; only asking (url) finds that.",
         "Its deliveries name values by the rule's reference letters and say no threshold.",
         "The bodies of Grafana's old alerting carry no time: an alert begins when its delivery arrives.",
+        "Its own Slack message names labels, but neither when an alert began nor its fingerprint.",
     ),
     keyless=True,
 )
