@@ -77,7 +77,7 @@ class DeliveryRow(SQLModel, table=True):
 
     __tablename__ = "deliveries"
     id: int | None = Field(default=None, primary_key=True)
-    integration: str = Field(index=True)
+    integration: str
     received_at: datetime = Field(sa_column=_moment())
     digest: str
     size: int

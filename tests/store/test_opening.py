@@ -224,3 +224,18 @@ async def test_a_user_who_may_not_create_tables(postgres: Postgres, postgres_url
     error = await refusal(url)
     assert "permission denied for schema public" in error.what
     assert "CREATE TABLE" not in error.what
+
+
+def test_what_needs_no_migration_is_opened_without_alembic(tmp_path: Path) -> None:
+    """It is ten megabytes that most starts don't need."""
+    opening = (
+        "import asyncio, sys; from bot.store.sqlstore import SqlStore; from tests.fakes.clock import FakeClock\n"
+        "async def run():\n"
+        f"    store = SqlStore('sqlite:///{tmp_path / 'x.db'}', FakeClock()); await store.open(); await store.close()\n"
+        "asyncio.run(run()); print('alembic' in sys.modules)"
+    )
+    said = [
+        subprocess.run([sys.executable, "-c", opening], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]  # noqa: S603 - our own interpreter
+    assert [line.strip() for line in said] == ["True", "False"]

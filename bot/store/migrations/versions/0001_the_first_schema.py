@@ -61,7 +61,6 @@ def upgrade() -> None:  # one statement a table
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_deliveries_integration"), ["integration"], unique=False)
         batch_op.create_index(batch_op.f("ix_deliveries_outcome"), ["outcome"], unique=False)
 
     op.create_table(
