@@ -25,6 +25,7 @@ def _seeds() -> list[int]:
     return list(range(1, 1 + int(os.environ.get("CHAOS_SEEDS", FEW))))
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", _seeds())
 async def test_an_hour_of_chaos(tmp_path: Path, seed: int) -> None:
     watch_tasks(asyncio.get_running_loop())
