@@ -237,5 +237,5 @@ def test_what_needs_no_migration_is_opened_without_alembic(tmp_path: Path) -> No
     said = [
         subprocess.run([sys.executable, "-c", opening], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for _ in range(2)
-    ]  # noqa: S603 - our own interpreter
+    ]
     assert [line.strip() for line in said] == ["True", "False"]
