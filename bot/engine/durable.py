@@ -24,7 +24,7 @@ from bot.ports.engine import Fenced, Steps, Story
 T = TypeVar("T")
 
 QUEUE = "mlops-bot"
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.1
 """How often the queue is asked; half of it is the mean time from an approval to the work's start."""
 VERSION = "stories-1"
 """Changes only when a story's steps change so that an interrupted one can't go on."""
