@@ -6,12 +6,27 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from bot.domain.alert import Alert
 from bot.domain.errors import Conflict, Indeterminate, Unreadable
 from bot.domain.models import Column, Evidence, ModelVersion, Observation, Probe, Signature, VersionStatus
 from bot.domain.plan import Call
 from bot.kit.http import Http, Request
 from bot.ports.clock import Clock
-from bot.ports.systems import Deployer, Orchestrator, Pipeline, Registry, Run, RunState, Scalar, Serving
+from bot.ports.systems import (
+    Deployer,
+    Metrics,
+    Orchestrator,
+    Pipeline,
+    PipelineSwitch,
+    Registry,
+    Run,
+    RunState,
+    Scalar,
+    Series,
+    Serving,
+    Split,
+    TrafficSplitter,
+)
 
 _SIGNATURE = Signature((Column("amount", "double"),), (Column("score", "double"),))
 _MADE = datetime(2026, 10, 1, tzinfo=UTC)
@@ -75,8 +90,8 @@ class FarRegistry(_Far, Registry):
         return self._observed(version, Evidence.REGISTRY)
 
 
-class FarServing(_Far, Serving, Deployer):
-    """One service, that says which version answers, and that can be told to serve another one."""
+class FarServing(_Far, Serving, Deployer, TrafficSplitter):
+    """One service, that says which version answers, can be told to serve another one, and to share its requests."""
 
     async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
         del name, probes
@@ -91,12 +106,38 @@ class FarServing(_Far, Serving, Deployer):
             raise Conflict(f"{name} answers with version {now.version} now.", not_done="Nothing was changed.")
         return self._observed(await self._change("/serving", {"version": version}), Evidence.CONTROL_PLANE)
 
+    async def split(self, name: str) -> Split:
+        del name
+        shares = (await self._read("/split", "shares"))["shares"]
+        return Split(tuple((version, int(percent)) for version, percent in shares.items()), self._clock.now())
 
-class FarOrchestrator(_Far, Orchestrator):
+    def plan_shift(self, name: str, version: str, percent: int, *, expected: Split) -> Call:
+        del expected
+        body = json.dumps({"version": version, "percent": percent})
+        return Call(self._http.system, "PUT", self._http.url("/split"), body, name)
+
+    async def shift(self, name: str, version: str, percent: int, *, expected: Split) -> Split:
+        now = await self.split(name) if self._repeatable else expected
+        if now.shares != expected.shares:
+            raise Conflict(f"{name} shares its requests otherwise now.", not_done="Nothing was changed.")
+        read = int(await self._change("/split", {"version": version, "percent": percent}, "percent"))
+        shares = tuple((one, read if one == version else 100 - read) for one, _ in now.shares)
+        return Split(shares, self._clock.now())
+
+
+class FarOrchestrator(_Far, Orchestrator, PipelineSwitch):
     """One pipeline. Where a start may be repeated, one key starts one run."""
 
     async def pipeline(self, name: str) -> Pipeline:
-        return Pipeline(name, paused=False, parameters=())
+        paused = (await self._read("/schedule", "schedule"))["schedule"] == "off"
+        return Pipeline(name, paused=paused, parameters=())
+
+    def plan_pause(self, pipeline: str, *, paused: bool) -> Call:
+        return Call(self._http.system, "PUT", self._http.url("/schedule"), json.dumps({"paused": paused}), pipeline)
+
+    async def set_paused(self, pipeline: str, *, paused: bool) -> Pipeline:
+        read = await self._change("/schedule", {"paused": paused}, "schedule")
+        return Pipeline(pipeline, paused=read == "off", parameters=())
 
     def plan_start(self, pipeline: str, parameters: Mapping[str, Scalar], *, key: str) -> Call:
         return Call(
@@ -119,6 +160,20 @@ class FarOrchestrator(_Far, Orchestrator):
 
     async def cancel(self, pipeline: str, run: str) -> None:
         raise AssertionError(f"nobody cancels {run} of {pipeline} here")
+
+
+class FarMetrics(_Far, Metrics):
+    """The value that an alert was about."""
+
+    def query_of(self, alert: Alert) -> str | None:
+        return f"the value of {alert.name}"
+
+    async def value(self, query: str) -> float | None:
+        del query
+        return float((await self._read("/value", "value"))["value"])
+
+    async def range(self, query: str, *, start: datetime, end: datetime, step: float) -> Sequence[Series]:
+        raise AssertionError(f"nobody draws {query} from {start} to {end} by {step} here")
 
 
 def _run(pipeline: str, run: str, state: RunState) -> Run:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.domain.alert import AlertStatus
 from tests.exactly_once.replica import Spec
 from tests.servers.child import PATIENCE, ROOT
 
@@ -59,10 +60,17 @@ class Life:
 
     async def say(self, text: str, by: str) -> str:
         """What somebody types after /mlops; gives the answer's title. Raises Died."""
+        return await self._ask(f"the answer to {text}", word="say", text=text, by=by)
+
+    async def alert(self, status: AlertStatus) -> None:
+        """The alert arrives, and is on disk. Raises Died."""
+        await self._ask("that the alert has arrived", word="alert", status=status.value)
+
+    async def _ask(self, what: str, **order: str) -> str:
         number = str(next(self._numbers))
         self._answers[number] = answer = asyncio.get_running_loop().create_future()
-        self._tell(word="say", number=number, text=text, by=by)
-        return await self._unless_it_dies(answer, f"the answer to {text}")
+        self._tell(number=number, **order)
+        return await self._unless_it_dies(answer, what)
 
     async def _unless_it_dies(self, wanted: asyncio.Future[str], what: str) -> str:
         gone = asyncio.create_task(self._gone.wait())

@@ -26,8 +26,8 @@ IMPATIENT = Limits(connect=5, read=0.1, attempts=2, budget=5)
 class Office:
     """Whoever asks, approves and carries out."""
 
-    def __init__(self, world: World, path: Path, *, counts: bool, told: bool) -> None:
-        spec = Spec(lay_out(path), world.url, repeatable=not counts, told=told)
+    def __init__(self, world: World, path: Path, *, counts: bool) -> None:
+        spec = Spec(lay_out(path), world.url, repeatable=not counts, plot="rollback, told")
         setup = setup_of(spec)
         setup = replace(setup, policies=replace(setup.policies, confirm_within=timedelta(seconds=5)))
         self.clock = JumpingClock()

@@ -10,25 +10,32 @@ import os
 import socket
 import sys
 import threading
+import traceback
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.domain.models import Binding, PipelineRef, Pointer, Propagation, Target, Training
+from bot.domain.alert import AlertStatus
+from bot.domain.models import Binding, Mirror, PipelineRef, Pointer, Propagation, Target, Training
+from bot.domain.plan import OperationKind
 from bot.engine.durable import Engine
 from bot.engine.replicas import Heartbeat
 from bot.kit.http import HttpClients
 from bot.ports.clock import Clock
 from bot.ports.manifest import Guarantees
+from bot.ports.systems import Delivery
 from bot.store.sqlstore import SqlStore
 from bot.usecases import operate
 from bot.usecases.desk import Desk
 from bot.usecases.execute import Executor
-from bot.usecases.setup import Policies, Setup
+from bot.usecases.ingest import Intake
+from bot.usecases.once import Found, Once, Result, Step
+from bot.usecases.setup import Mode, Policies, Policy, Setup
 from bot.usecases.systems import Systems
 from tests.exactly_once.boundaries import Boundaries, Doom
-from tests.exactly_once.far import FarOrchestrator, FarRegistry, FarServing
-from tests.exactly_once.world import ALIAS, MODEL, PIPELINE, SERVICE
-from tests.usecases.world import PEOPLE, a_setup
+from tests.exactly_once.far import FarMetrics, FarOrchestrator, FarRegistry, FarServing
+from tests.exactly_once.plots import PLOTS, Plot
+from tests.exactly_once.world import ALIAS, MIRROR, MODEL, PIPELINE, SERVICE
+from tests.usecases.world import PEOPLE, a_setup, an_alert
 
 _EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -42,11 +49,16 @@ class Spec:
     name: str = "a"
     speed: float = 30.0
     repeatable: bool = True
-    told: bool = False
-    """Whether the serving side must be told; else it follows the alias."""
-    trains: bool = False
-    """Whether it is about a training; then `repeatable` speaks of the run's start."""
+    plot: str = "rollback"
+    """What it is about; of a training, `repeatable` speaks of the run's start."""
+    blind: bool = False
+    """A mutant: it repeats what is in doubt without looking."""
     doom: Doom | None = None
+
+    @property
+    def what(self) -> Plot:
+        """What it is about."""
+        return PLOTS[self.plot]
 
     @property
     def json(self) -> str:
@@ -74,26 +86,34 @@ class FastClock(Clock):
 
 def setup_of(spec: Spec) -> Setup:
     """One model with one alias and one service; nothing here expires because a machine is slow."""
+    plot = spec.what
     binding = Binding(
         MODEL, "production", Pointer("registry", MODEL, ALIAS), (Target("serving", SERVICE),),
-        Propagation.REDEPLOY if spec.told else Propagation.WATCH,
-        training=Training(PipelineRef("pipelines", PIPELINE)) if spec.trains else None,
+        Propagation.REDEPLOY if plot.told else Propagation.WATCH,
+        training=Training(PipelineRef("pipelines", PIPELINE)) if plot.trains else None,
+        mirrors=(Mirror(Pointer("registry", MODEL, MIRROR)),) if plot.mirrored else (),
     )  # fmt: skip
-    patient = Policies(plan_ttl=timedelta(hours=5), confirm_within=timedelta(hours=2))
+    kinds = (OperationKind.ROLLBACK, OperationKind.SHIFT_TRAFFIC) if plot.undoes else ()
+    patient = Policies(
+        plan_ttl=timedelta(hours=5), confirm_within=timedelta(hours=2),
+        watch_for=timedelta(hours=5) if plot.watched else timedelta(seconds=2),
+        rules=tuple(Policy(f"takes a {kind.value} back", kind, Mode.SUGGEST, undo=True) for kind in kinds),
+    )  # fmt: skip
     return replace(a_setup(policies=patient, delegates=("dana",)), bindings=(binding,))
 
 
 def systems_of(spec: Spec, clock: Clock, http: HttpClients) -> Systems:
     """The world, by its adapters."""
-    repeatable = spec.repeatable or spec.trains
+    repeatable = spec.repeatable or spec.plot == "training"
     registry = FarRegistry(http(spec.world, system="registry"), clock, repeatable=repeatable)
     serving = FarServing(http(spec.world, system="serving"), clock, repeatable=repeatable)
     pipelines = FarOrchestrator(http(spec.world, system="pipelines"), clock, repeatable=spec.repeatable)
+    metrics = FarMetrics(http(spec.world, system="metrics"), clock, repeatable=True)
     guarantees = Guarantees(idempotent_write=repeatable, idempotent_start=spec.repeatable)
     return Systems(
         registries={"registry": registry}, servings={"serving": serving},
-        deployers={"serving": serving} if spec.told else {},
-        orchestrators={"pipelines": pipelines},
+        deployers={"serving": serving} if spec.what.told else {}, splitters={"serving": serving},
+        orchestrators={"pipelines": pipelines}, switches={"pipelines": pipelines}, metrics={"metrics": metrics},
         guarantees=dict.fromkeys(("registry", "serving", "pipelines"), guarantees),
     )  # fmt: skip
 
@@ -129,6 +149,9 @@ class Replica:
         setup, systems = setup_of(spec), systems_of(spec, self.clock, self.http)
         self.desk = Desk(self.store, setup, systems, self.clock, nudge=_nothing)
         self.executor = Executor(self.store, setup, systems, self.clock, self.heartbeat, _nothing)
+        self.intake = Intake(self.store, setup, _nothing)
+        if spec.blind:
+            self.executor._course.once = Blind(self.store, self.clock, self.heartbeat)
 
     async def start(self) -> None:
         """In the order of the program."""
@@ -142,6 +165,21 @@ class Replica:
         await self.heartbeat.stop()
         await self.store.close()
         await self.http.aclose()
+
+    async def alert(self, status: AlertStatus) -> None:
+        """The alert that it is all about, as its source tells it."""
+        alert = an_alert(self.clock, status=status)
+        await self.intake.take("alertmanager", Delivery(b"{}", {}, self.clock.now(), {}), (alert,))
+
+
+class Blind(Once):
+    """What must not be: a call that may have been made is made again."""
+
+    async def do(self, step: Step) -> Result:
+        async def look_away() -> Found:
+            return Found.AS_BEFORE
+
+        return await super().do(replace(step, find=look_away, repeatable=True))
 
 
 def _nothing() -> None:
@@ -158,7 +196,7 @@ async def _live(spec: Spec, channel: Channel) -> None:
         order = json.loads(line)
         if order["word"] == "stop":
             break
-        answering.add(task := asyncio.create_task(_answer(replica, channel, order)))
+        answering.add(task := asyncio.create_task(_answer_or_end(replica, channel, order)))
         task.add_done_callback(answering.discard)
     else:
         os._exit(0)  # the test is gone
@@ -167,8 +205,22 @@ async def _live(spec: Spec, channel: Channel) -> None:
     channel.tell("stopped")
 
 
+async def _answer_or_end(replica: Replica, channel: Channel, order: dict[str, str]) -> None:
+    """A fault is no silence: the test sees that the process is gone, and why."""
+    try:
+        await _answer(replica, channel, order)
+    except Exception:  # noqa: BLE001 - whatever it is
+        sys.stderr.write("".join(f"{os.getpid()} {line}\n" for line in traceback.format_exc().splitlines()))
+        sys.stderr.flush()
+        os._exit(4)
+
+
 async def _answer(replica: Replica, channel: Channel, order: dict[str, str]) -> None:
     """As a command's: nobody waits for another one's answer."""
+    if order["word"] == "alert":
+        await replica.alert(AlertStatus(order["status"]))
+        channel.tell("reply", to=order["number"], title="")
+        return
     by = next(person for person in PEOPLE if person.id == order["by"])
     reply = await replica.desk.command(order["text"], by)
     channel.tell("reply", to=order["number"], title=reply.title)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 
@@ -12,44 +13,90 @@ from tests.exactly_once.trial import Ending
 
 AT_ONCE = 3
 """Trials that are made beside each other: a process mostly waits for its database."""
+LOOKS = {"worse": 4, "over": 2}
+"""So many looks at the alert's value there are at least: the first before the watch; how many more depends on the time."""
+APPROVAL = ("operations+timers+workflow_status+workflow_input+timeline+posts", 1)
+INTENT = ("intents+timeline", 1)
+CONFIRMED = ("timeline+live_spans+incidents+posts+operations", 1)
+"""From here on it is watched."""
 
 
-async def endings(laboratory: Laboratory, **how: bool) -> Sequence[Ending]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A plot, and from which commit and call on its process is killed: what is before is another case's."""
+
+    plot: str
+    counts: bool = False
+    commit: tuple[str, int] | None = None
+    call: tuple[str, int] | None = None
+
+
+CASES = {
+    "each write may be repeated": Case("rollback, told"),
+    "no write may be repeated": Case("rollback", True, APPROVAL, ("move", 1)),
+    "a training whose start may not be repeated": Case("training", True, APPROVAL, ("start", 1)),
+    "a shift that may not be repeated": Case("shift", True, INTENT, ("shift", 1)),
+    "a pause": Case("pause", False, APPROVAL, ("switch", 1)),
+    "a resumption": Case("resume", False, INTENT, ("switch", 1)),
+    "an undo": Case("undo", False, INTENT, ("resolve", 2)),
+    "watched until it is over": Case("watch, over", False, CONFIRMED, ("value", 1)),
+    "watched until it is worse, and undone": Case("watch, worse", False, CONFIRMED, ("value", 1)),
+    "a shift that is watched until it is worse, and may not be repeated": Case(
+        "shift, worse", True, ("operations+posts", 2), ("value", 1)
+    ),
+}
+
+
+async def endings(laboratory: Laboratory, case: Case) -> Sequence[Ending]:
     """Every boundary of a story in which nobody is killed."""
-    async with laboratory.trial(**how) as trial:
+    async with laboratory.trial(case.plot, counts=case.counts) as trial:
         await trial.run()
         await trial.check()
-        commits, calls = boundaries.each(trial.commits), [call.split("#") for call in trial.world.order]
-    assert len(commits) >= 13, commits
-    if how.get("counts"):  # up to the approval it is the same story
-        approval = next(place for place, (name, _) in enumerate(commits) if "workflow_input" in name)
-        commits, calls = commits[approval:], calls[calls.index(["start" if how.get("trains") else "move", "1"]) :]
+        commits = boundaries.each(trial.commits)
+        calls = [(name, int(nth)) for name, nth in (call.split("#") for call in trial.world.order)]
+        looks = LOOKS.get(trial.spec.what.watched, 0)
+    assert len(commits) >= 11, commits
+    commits = commits[commits.index(case.commit) if case.commit else 0 :]
+    calls = calls[calls.index(case.call) if case.call else 0 :]
+    calls = [(name, nth) for name, nth in calls if name != "value" or nth <= looks]
     return [
         *(boundaries.Doom(name, nth, after) for name, nth in commits for after in (False, True)),
-        *(outside.Doom(name, int(nth), after=False) for name, nth in calls),
-        *(outside.Doom(name, int(nth), after=True) for name, nth in calls if name in outside.WRITES),
+        *(outside.Doom(name, nth, after=False) for name, nth in calls),
+        *(outside.Doom(name, nth, after=True) for name, nth in calls if name in outside.WRITES),
     ]
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "how",
-    [
-        pytest.param({"told": True}, id="each write may be repeated"),
-        pytest.param({"counts": True}, id="no write may be repeated"),
-        pytest.param({"trains": True, "counts": True}, id="a training whose start may not be repeated"),
-    ],
-)
-async def test_killed_at_every_boundary_there_is_one_effect(laboratory: Laboratory, how: dict[str, bool]) -> None:
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+async def test_killed_at_every_boundary_there_is_one_effect(laboratory: Laboratory, case: Case) -> None:
     beside = asyncio.Semaphore(AT_ONCE)
 
     async def killed_at(ending: Ending) -> None:
-        async with beside, laboratory.trial(**how) as trial:
+        async with beside, laboratory.trial(case.plot, counts=case.counts) as trial:
             with trial.noted(f"killed at {ending}"):
                 await trial.run([ending])
                 assert trial.deaths == 1, "the process was not killed"
                 await trial.check()
 
     async with asyncio.TaskGroup() as trials:
-        for ending in await endings(laboratory, **how):
+        for ending in await endings(laboratory, case):
             trials.create_task(killed_at(ending))
+
+
+MUTANTS = {
+    "move": Case("rollback", True), "shift": Case("shift", True), "start": Case("training", True),
+    "switch": Case("pause"), "the way back": Case("shift, worse", True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("laboratory", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("write", MUTANTS)
+async def test_a_blind_repeat_would_be_found(laboratory: Laboratory, write: str) -> None:
+    """The same trial with a mutant of the bot, that repeats what is in doubt without looking, fails."""
+    case = MUTANTS[write]
+    ending = outside.Doom("shift", 2, after=True) if write == "the way back" else outside.Doom(write, 1, after=True)
+    async with laboratory.trial(case.plot, counts=case.counts, blind=True) as trial:
+        await trial.run([ending])
+        assert trial.deaths == 1
+        with pytest.raises(AssertionError, match=r"it was repeated|other effects than planned"):
+            await trial.check()

@@ -12,7 +12,8 @@ from dataclasses import replace
 from bot.domain.timeline import Kind
 from tests.exactly_once.conftest import Laboratory
 from tests.exactly_once.lives import Life
-from tests.exactly_once.trial import APPROVES, REQUEST, Trial
+from tests.exactly_once.plots import APPROVES, REQUEST
+from tests.exactly_once.trial import Trial
 
 MANY = 40
 WHO = ("mika", "devi", "mika", "mika")

@@ -10,6 +10,7 @@ import os
 import random
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -22,15 +23,23 @@ SEED = int(os.environ.get("KILL_SEED", "0"))
 AT_ONCE = 3
 
 
-async def length(laboratory: Laboratory) -> float:
-    """Seconds from the first word to the end, with as many beside as there will be."""
+KINDS = (
+    ("rollback, told", False), ("rollback", True), ("training", True), ("shift", True), ("pause", False), ("undo", False),
+    ("watch, worse", False), ("shift, worse", True),
+)  # fmt: skip
+"""Plots, and whether what they do may not be repeated."""
 
-    async def one() -> float:
-        async with laboratory.trial(told=True) as trial:
+
+async def lengths(laboratory: Laboratory) -> Mapping[str, float]:
+    """Seconds from the first word to the end, of each plot, with as many beside as there will be."""
+    beside = asyncio.Semaphore(AT_ONCE)
+
+    async def one(plot: str, counts: bool) -> tuple[str, float]:
+        async with beside, laboratory.trial(plot, counts=counts) as trial:
             await trial.run()
-            return trial.seconds
+            return plot, trial.seconds
 
-    return min(await asyncio.gather(*(one() for _ in range(AT_ONCE))))
+    return dict(await asyncio.gather(*(one(*kind) for kind in KINDS)))
 
 
 @dataclass
@@ -53,13 +62,15 @@ class Figures:
         self.effects += len(trial.world.effects)
 
 
-async def killed(laboratory: Laboratory, seed: int, whole: float) -> Trial:
+async def killed(laboratory: Laboratory, seed: int, whole: Mapping[str, float]) -> Trial:
     """One operation whose processes are killed at the instants that this seed gives."""
     dice = random.Random(seed)
-    instants = [dice.uniform(0, whole) for _ in range(dice.choice((1, 1, 2, 3)))]
-    counts = dice.random() < 0.3
-    async with laboratory.trial(counts=counts, told=not counts) as trial:
-        with trial.noted(f"KILL_SEED={seed} KILLS=1, {'no ' if counts else ''}write may be repeated: {instants} s"):
+    plot, counts = KINDS[seed % len(KINDS)]
+    instants = [dice.uniform(0, whole[plot]) for _ in range(dice.choice((1, 1, 2, 3)))]
+    async with laboratory.trial(plot, counts=counts) as trial:
+        with trial.noted(
+            f"KILL_SEED={seed} KILLS=1, {plot}, {'no ' if counts else ''}write may be repeated: {instants} s"
+        ):
             await trial.run(instants)
             await trial.check()
     return trial
@@ -67,7 +78,7 @@ async def killed(laboratory: Laboratory, seed: int, whole: float) -> Trial:
 
 @pytest.mark.timeout(900)
 async def test_killed_at_random_there_is_one_effect(laboratory: Laboratory, capsys: pytest.CaptureFixture[str]) -> None:
-    whole, figures, seeds = await length(laboratory), Figures(), itertools.count(SEED)
+    whole, figures, seeds = await lengths(laboratory), Figures(), itertools.count(SEED)
     began = time.monotonic()
 
     async def one_after_the_other() -> None:

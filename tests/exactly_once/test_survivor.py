@@ -14,7 +14,8 @@ from bot.domain.timeline import Kind
 from tests.exactly_once import world as outside
 from tests.exactly_once.conftest import Laboratory
 from tests.exactly_once.lives import Died, Life
-from tests.exactly_once.trial import APPROVES, ASKS, REQUEST, Trial
+from tests.exactly_once.plots import APPROVES, ASKS, REQUEST
+from tests.exactly_once.trial import Trial
 from tests.needs import needs
 
 WITHIN = timedelta(seconds=30)
@@ -35,7 +36,7 @@ async def test_the_survivor_finishes_it_within_half_a_minute(laboratory: Laborat
 
 
 async def _survived(laboratory: Laboratory, name: str, doom: outside.Doom, *, counts: bool) -> None:
-    async with laboratory.trial(counts=counts, told=not counts) as trial:
+    async with laboratory.trial("rollback" if counts else "rollback, told", counts=counts) as trial:
         trial.world.doom = doom
         real = replace(trial.spec, speed=1.0)
         a, b = (trial.zygote.life(replace(real, name=name)) for name in ("a", "b"))

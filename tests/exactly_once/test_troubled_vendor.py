@@ -12,7 +12,7 @@ from bot.domain.operation import Operation, OperationState
 from bot.domain.timeline import Kind
 from bot.usecases.export import verify_chain
 from tests.exactly_once.office import Office
-from tests.exactly_once.trial import APPROVES, ASKS, REQUEST, TARGET
+from tests.exactly_once.plots import APPROVES, ASKS, REQUEST, TARGET
 from tests.exactly_once.world import WRITES, Server, Trouble, World
 from tests.usecases.world import shown
 
@@ -48,7 +48,7 @@ def times_of(trouble: str) -> tuple[int, ...]:
 async def test_when_the_plan_is_made(server: Server, tmp_path: Path, call: str, trouble: str) -> None:
     for times in times_of(trouble):
         with server.world(follows=False) as world:
-            async with Office(world, tmp_path / f"{times}.db", counts=False, told=True) as office:
+            async with Office(world, tmp_path / f"{times}.db", counts=False) as office:
                 world.trouble(call, *[TROUBLES[trouble]] * times)
                 reply = await office.say(REQUEST, ASKS)
                 assert not world.writes
@@ -71,7 +71,7 @@ async def test_when_the_plan_is_made(server: Server, tmp_path: Path, call: str, 
 async def test_when_it_is_carried_out(server: Server, tmp_path: Path, call: str, trouble: str, counts: bool) -> None:
     for times in times_of(trouble):
         with server.world(counted=WRITES if counts else (), follows=False) as world:
-            async with Office(world, tmp_path / f"{times}.db", counts=counts, told=True) as office:
+            async with Office(world, tmp_path / f"{times}.db", counts=counts) as office:
                 assert (await office.say(REQUEST, ASKS)).ok
                 assert (await office.say("approve OP-1", APPROVES)).ok
                 world.trouble(call, *[TROUBLES[trouble]] * times)

@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
+from bot.domain.alert import AlertStatus
 from bot.domain.operation import Operation, OperationState
 from bot.domain.timeline import Entry, Kind
 from bot.ports.store import Transaction
@@ -19,15 +21,10 @@ from tests.exactly_once import boundaries
 from tests.exactly_once import world as outside
 from tests.exactly_once.lives import Died, Life, Zygote
 from tests.exactly_once.replica import FastClock, Spec
-from tests.exactly_once.world import MODEL, World
+from tests.exactly_once.world import World
 
-TARGET = "2"
-REQUEST = f"rollback {MODEL} --to {TARGET}"
-RETRAIN = f"retrain {MODEL}"
-ASKS, APPROVES = "mika", "devi"
-"""Responsible and Accountable for deployments."""
-TRAINS, ANSWERS = "dana", "mika"
-"""Responsible and Accountable for trainings."""
+MUCH_WORSE = 0.9
+"""What the alert's own query answers from then on."""
 LOOK_EVERY = 0.01
 """Seconds between looks at the database, of those who wait for something to be true there."""
 WITHIN = 45.0
@@ -88,6 +85,8 @@ class Trial:
     world: World
     ledger: Ledger
     number: int | None = None
+    fired: bool = False
+    over: bool = False
     approved: bool = False
     given_up: bool = False
     deaths: int = 0
@@ -130,19 +129,19 @@ class Trial:
 
     async def _to_the_end(self, life: Life) -> None:
         """What people do: ask, and ask again when no answer came; approve; give up what stays in doubt."""
+        plot = self.spec.what
+        if plot.fires and not self.fired:
+            await life.alert(AlertStatus.FIRING)
+            self.fired = True
         if self.number is None:
-            title = await life.say(*((RETRAIN, TRAINS) if self.spec.trains else (REQUEST, ASKS)))
+            title = await life.say(plot.request, plot.asks)
             assert title.startswith("OP-"), title
             self.number = int(title.split()[0].removeprefix("OP-"))
         if not self.approved:
-            title = await life.say(f"approve OP-{self.number}", self.approver)
+            title = await life.say(f"approve OP-{self.number}", plot.approves)
             assert "is approved and starts" in title or "already" in title, title
             self.approved = True
         await self.finished(life)
-
-    @property
-    def approver(self) -> str:
-        return ANSWERS if self.spec.trains else APPROVES
 
     async def finished(self, life: Life) -> None:
         """Wait until the operation is at its end, and so is the engine's work on it. Raises Died."""
@@ -151,17 +150,36 @@ class Trial:
                 if life.gone:
                     raise Died
                 operation = await self.ledger.operation(self.number or 0)
-                if operation is not None and operation.state is OperationState.IN_DOUBT:
-                    self.given_up = True
-                    await life.say(f"cancel OP-{self.number}", self.approver)
+                match operation.state if operation is not None else None:
+                    case OperationState.IN_DOUBT:
+                        self.given_up = True
+                        await life.say(f"cancel OP-{self.number}", self.spec.what.approves)
+                    case OperationState.WATCHING:
+                        await self._while_watched(life)
                 await asyncio.sleep(LOOK_EVERY)
+
+    async def _while_watched(self, life: Life) -> None:
+        """What it is watched for happens."""
+        match self.spec.what.watched:
+            case "worse":
+                self.world.value = MUCH_WORSE
+            case "over" if not self.over:
+                await life.alert(AlertStatus.RESOLVED)
+                self.over = True
 
     async def _finished(self) -> bool:
         assert self.number is not None
         operation = await self.ledger.operation(self.number)
         if operation is None or not operation.state.final:
             return False
-        return await asyncio.to_thread(self.ledger.workflows) == [(f"{operate.EXECUTE}:{self.number}", "SUCCESS")]
+        return await asyncio.to_thread(self.ledger.workflows) == [
+            (f"{operate.EXECUTE}:{number}", "SUCCESS") for number in self._numbers
+        ]
+
+    @property
+    def _numbers(self) -> Sequence[int]:
+        """The operations that there may be: those of the plot before, and this one."""
+        return (1, 2) if self.spec.what.after else (1,)
 
     @property
     def complaints(self) -> str:
@@ -183,48 +201,43 @@ class Trial:
 
     async def check(self) -> None:
         """One operation, one effect outside, the right end, a timeline that tells what happened."""
+        plot = self.spec.what
         operations = await self.ledger.operations()
-        assert [operation.number for operation in operations] == [self.number]
+        assert [operation.number for operation in operations] == [*reversed(self._numbers)]
         operation = operations[0]
+        assert operation.number == self.number
+        effects = tuple((write.call, write.before, write.after) for write in self.world.effects)
         if not self.spec.repeatable:
-            once = "start" if self.spec.trains else "move"
-            assert self.world.calls[once] <= 1, "what may not be repeated was repeated"
+            most = Counter(call for call, _, _ in plot.effects if call in self.world.counted)
+            assert all(self.world.calls[call] <= times for call, times in most.items()), (
+                "it was repeated, and may not be"
+            )
         if self.given_up:
             assert not self.spec.repeatable, "what may be repeated is not left in doubt"
             assert operation.state is OperationState.FAILED
             assert "does not know" in operation.outcome
+            assert effects == plot.effects[: len(effects)]
         else:
-            assert operation.state is OperationState.SUCCEEDED, operation.outcome
-            effects = [(write.call, write.before, write.after) for write in self.world.effects]
-            assert effects == self._expected()
-            assert operation.outcome.startswith(self._said)
-            assert self.spec.trains or (self.world.alias, self.world.served) == (TARGET, TARGET)
+            assert operation.state is plot.state, operation.outcome
+            assert effects == plot.effects, f"other effects than planned: {effects}"
+            assert operation.outcome.startswith(plot.said), operation.outcome
+            assert plot.trains or self.world.served == self.world.alias
         assert operation.incident is not None
-        self._check_timeline(await self.ledger.timeline(operation.incident), joined=len(operation.joined_by))
-
-    def _expected(self) -> list[tuple[str, str, str]]:
-        """Every effect, in its order."""
-        if self.spec.trains:
-            return [("start", "0", "1"), ("move", "", "4")]
-        return [("move", "3", TARGET), *([("serve", "3", TARGET)] if self.spec.told else [])]
-
-    @property
-    def _said(self) -> str:
-        return "Version 4 is the challenger" if self.spec.trains else f"Serving confirmed: version {TARGET} answers."
-
-    @property
-    def _story(self) -> list[Kind]:
-        """What happens between the approval and the end."""
-        if self.given_up:
-            return [Kind.INTENDED, Kind.IN_DOUBT, Kind.FAILED]
-        if self.spec.trains:
-            return [Kind.INTENDED, Kind.CHANGED, Kind.VERIFIED, Kind.INTENDED, Kind.CHANGED, Kind.SUCCEEDED]
-        told = [Kind.INTENDED] if self.spec.told else []
-        return [Kind.INTENDED, Kind.CHANGED, *told, Kind.VERIFIED, Kind.SUCCEEDED]
-
-    def _check_timeline(self, entries: Sequence[Entry], joined: int) -> None:
+        entries = await self.ledger.timeline(operation.incident)
         chain = verify_chain(entries)
         assert chain.intact, chain.what
+        before = next(place for place, entry in enumerate(entries) if operation.ref in entry.text)
+        self._check_timeline(entries[before:], joined=len(operation.joined_by))
+
+    def _is_the_story(self, told: Sequence[Kind]) -> bool:
+        """Whether this is what happened between the approval and the end."""
+        story = [*self.spec.what.story]
+        if not self.given_up:
+            return [*told] == story
+        calls = [place for place, kind in enumerate(story) if kind is Kind.INTENDED]
+        return [*told] in [[*story[: place + 1], Kind.IN_DOUBT, Kind.FAILED] for place in calls]
+
+    def _check_timeline(self, entries: Sequence[Entry], joined: int) -> None:
         assert [entry.learned_at for entry in entries] == sorted(entry.learned_at for entry in entries)
         kinds = [entry.kind for entry in entries]
         story = [kind for kind in kinds if kind in STORY]
@@ -232,7 +245,8 @@ class Trial:
             story.reverse()
             story.remove(Kind.REQUESTED)
             story.reverse()
-        assert story == [Kind.REQUESTED, Kind.PLANNED, Kind.APPROVED, *self._story], kinds
+        assert story[:3] == [Kind.REQUESTED, Kind.PLANNED, Kind.APPROVED], kinds
+        assert self._is_the_story(story[3:]), kinds
         recovered = kinds.count(Kind.RECOVERED)
         assert bool(recovered) == bool(self.interrupted), f"{self.interrupted} interruptions, {recovered} told"
         assert recovered <= self.interrupted
@@ -241,7 +255,7 @@ class Trial:
 STORY = frozenset(
     {
         Kind.REQUESTED, Kind.PLANNED, Kind.APPROVED, Kind.INTENDED, Kind.CHANGED, Kind.VERIFIED, Kind.SUCCEEDED,
-        Kind.FAILED, Kind.IN_DOUBT, Kind.EXPIRED, Kind.CANCELLED, Kind.REJECTED,
+        Kind.UNDONE, Kind.FAILED, Kind.IN_DOUBT, Kind.EXPIRED, Kind.CANCELLED, Kind.REJECTED,
     }
 )  # fmt: skip
 """Kinds that each happen as often as the story says, and in its order."""

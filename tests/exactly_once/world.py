@@ -20,7 +20,9 @@ from starlette.routing import Route
 from tests.servers.asgi import serving
 
 MODEL, ALIAS, SERVICE, PIPELINE = "fraud-detector", "champion", "fraud", "retrain_fraud"
-WRITES = ("move", "serve", "start")
+MIRROR = "published"
+"""An alias that nothing serves by."""
+WRITES = ("move", "serve", "start", "shift", "switch")
 """Calls that change something; all others only ask."""
 
 
@@ -69,6 +71,12 @@ class World:
     aliases: dict[str, str] = field(default_factory=lambda: {ALIAS: "3"})
     versions: list[str] = field(default_factory=lambda: ["3", "2", "1"])
     served: str = "3"
+    shares: dict[str, int] = field(default_factory=lambda: {"3": 100, "2": 0})
+    """Percent of the requests that each deployed version gets."""
+    paused: bool = False
+    """Whether the pipeline's schedule is off."""
+    value: float = 0.1
+    """What the alert's own query answers."""
     writes: list[Write] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     """The keys of the runs that were started. After as many looks as `lag` a run has ended, and yielded a version."""
@@ -114,6 +122,17 @@ class World:
         self._take("start", key, str(before), str(len(self.runs)), pid)
         return key
 
+    def shift(self, version: str, percent: int, pid: int) -> str:
+        """One version gets so many percent, the other one the rest."""
+        before = self.shares[version]
+        self.shares = {name: percent if name == version else 100 - percent for name in self.shares}
+        self._take("shift", SERVICE, f"{version}: {before}", f"{version}: {percent}", pid)
+        return str(percent)
+
+    def switch(self, paused: bool, pid: int) -> str:
+        before, self.paused = self.paused, paused
+        return self._take("switch", PIPELINE, *("off" if state else "on" for state in (before, paused)), pid)
+
     def follow(self, run: str) -> str:
         """How a run is: it goes on for some looks."""
         assert run in self.runs
@@ -148,6 +167,9 @@ class Server:
                 Route("/{world}/versions", self._versions, methods=["GET"]),
                 Route("/{world}/versions/{version}", self._version, methods=["GET"]),
                 Route("/{world}/serving", self._serving, methods=["GET", "PUT"]),
+                Route("/{world}/split", self._split, methods=["GET", "PUT"]),
+                Route("/{world}/schedule", self._schedule, methods=["GET", "PUT"]),
+                Route("/{world}/value", self._value, methods=["GET"]),
                 Route("/{world}/runs", self._runs, methods=["GET", "POST"]),
                 Route("/{world}/runs/{run}", self._run, methods=["GET"]),
             ]
@@ -186,6 +208,23 @@ class Server:
             return await self._do(request, "observe", lambda world, _: {"version": world.observe()})
         body = await request.json()
         return await self._do(request, "serve", lambda world, pid: {"version": world.serve(body["version"], pid)})
+
+    async def _split(self, request: Request) -> Response:
+        if request.method == "GET":
+            return await self._do(request, "split", lambda world, _: {"shares": world.shares})
+        body = await request.json()
+        return await self._do(
+            request, "shift", lambda world, pid: {"percent": world.shift(body["version"], body["percent"], pid)}
+        )
+
+    async def _schedule(self, request: Request) -> Response:
+        if request.method == "GET":
+            return await self._do(request, "schedule", lambda world, _: {"schedule": "off" if world.paused else "on"})
+        paused = (await request.json())["paused"]
+        return await self._do(request, "switch", lambda world, pid: {"schedule": world.switch(paused, pid)})
+
+    async def _value(self, request: Request) -> Response:
+        return await self._do(request, "value", lambda world, _: {"value": world.value})
 
     async def _runs(self, request: Request) -> Response:
         if request.method == "GET":
