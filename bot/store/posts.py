@@ -189,7 +189,7 @@ _ELSEWHERE = (
     .where(_MINE, _P.kind == PostKind.PAGE.value, _P.ts == "", _P.listed != _NOWHERE)
     .values(shown=_P.wanted, waits=False)
 )
-_LISTED = sa.select(_POSTS).where(_P.listed == sa.bindparam("_storm")).order_by(_P.rank, _P.ref)
+_LISTED = sa.select(_POSTS).where(_P.listed == sa.bindparam("_storm")).order_by(_P.rank, _P.ref, _P.key)
 _HURRY = sa.update(_POSTS).where(_P.waits.is_(True), _P.not_before.is_not(None)).values(not_before=None)
 _WAITING = sa.select(sa.func.count()).select_from(_POSTS).where(_P.waits.is_(True))
 _BACKLOG = sa.select(sa.func.min(_P.wanted_at), sa.func.count()).where(_NOT_REFUSED)

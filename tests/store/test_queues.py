@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.domain.post import Lane, Post, PostKind
+from bot.domain.post import Backlog, Lane, Post, PostKind
 from bot.ports.store import JobRecord, Timer, Transaction
 from bot.store.sqlstore import SqlStore
 from tests.fakes.clock import START, FakeClock
@@ -113,6 +113,73 @@ async def test_a_post_is_held_by_one_until_its_lease_is_over(
     assert await store.write(lambda tx: tx.posts.save(card(1, sending=True), by="another"))
     assert await due(store, clock) == ["card:1"], "saving lets go"
     assert await store.write(lambda tx: tx.posts.hold("card:9", "another", LEASE)) is None
+
+
+async def test_the_worst_of_a_lane_goes_first_and_keeps_its_lane_while_it_waits(
+    store: SqlStore, clock: FakeClock
+) -> None:
+    for number, rank in ((1, 3), (2, 1), (3, 2)):
+        await store.write(lambda tx, n=number, r=rank: tx.posts.want(card(n, Lane.NEW_INCIDENT, rank=r)))
+        clock.advance(1)
+    assert await due(store, clock) == ["card:2", "card:3", "card:1"]
+    await store.write(lambda tx: tx.posts.want(card(2, Lane.ENRICHMENT, rank=1)))
+    await store.write(lambda tx: tx.posts.touch(["card:3", "card:404"], Lane.HOUSEKEEPING))
+    assert await due(store, clock) == ["card:2", "card:3", "card:1"], "a small change is no reason to wait longer"
+    assert (await store.read(lambda tx: tx.posts.get("card:3"))).wanted == 2
+    await store.write(lambda tx: tx.posts.save(card(2, shown=2, ts="1.1", channel_id="C1")))
+    await store.write(lambda tx: tx.posts.want(card(2, Lane.ENRICHMENT, rank=1)))
+    assert await due(store, clock) == ["card:3", "card:1", "card:2"]
+
+
+async def test_what_changed_while_it_was_sent_waits_since_then(store: SqlStore, clock: FakeClock) -> None:
+    first = await store.write(lambda tx: tx.posts.want(card(1)))
+    assert first.wanted_at == first.changed_at == clock.now()
+    changed = clock.advance(5)
+    await store.write(lambda tx: tx.posts.want(card(1)))
+    clock.advance(5)
+    await store.write(lambda tx: tx.posts.save(replace(first, shown=1, ts="1.1", channel_id="C1")))
+    kept = await store.read(lambda tx: tx.posts.get("card:1"))
+    assert (kept.wanted_at, kept.changed_at) == (changed, changed)
+
+
+async def test_a_page_in_a_list_needs_no_message_of_its_own_and_a_card_does(store: SqlStore, clock: FakeClock) -> None:
+    page = Post("page:1:mika", PostKind.PAGE, 1, "@mika", Lane.PAGE, body="mika")
+    own = replace(page, key="page:2:mika", ref=2)
+    await store.write(lambda tx: [tx.posts.want(post) for post in (page, own, card(1))])
+    sent = replace(own, shown=1, ts="2.2", channel_id="D1")
+    await store.write(lambda tx: tx.posts.save(sent))
+    await store.write(lambda tx: [tx.posts.enlist(key, "storm:x") for key in (page.key, own.key, "card:1", "card:404")])
+    assert await due(store, clock) == ["card:1"]
+    assert [p.key for p in await store.read(lambda tx: tx.posts.listed("storm:x"))] == ["card:1", page.key, own.key]
+    await store.write(lambda tx: [tx.posts.want(post) for post in (page, own)])
+    assert set(await due(store, clock)) == {"card:1", page.key, own.key}
+    await store.write(lambda tx: tx.posts.enlist(page.key, "storm:x"))
+    kept = await store.read(lambda tx: tx.posts.get(page.key))
+    assert kept.told_elsewhere
+    assert kept.wanted == kept.shown == 2
+    assert set(await due(store, clock)) == {"card:1", own.key}
+
+
+async def test_what_lags_behind_is_told_after_a_while_and_what_is_refused_is_not(
+    store: SqlStore, clock: FakeClock
+) -> None:
+    since = clock.now()
+    for number in (1, 2):
+        await store.write(lambda tx, n=number: tx.posts.want(card(n)))
+    assert await store.read(lambda tx: tx.posts.backlog(since - minutes(1))) is None
+    clock.advance(minutes(2))
+    await store.write(lambda tx: tx.posts.want(card(3)))
+    late = await store.read(lambda tx: tx.posts.backlog(clock.now() - minutes(1)))
+    assert late == Backlog(3, since)
+    assert late.told == f"3 updates wait for Slack since {since:%H:%M} UTC"
+    assert Backlog(1, since).told.startswith("1 update waits")
+    for number in (1, 2):
+        refused = card(number, last_error="Slack says user_not_found", not_before=clock.now() + minutes(9))
+        await store.write(lambda tx, post=refused: tx.posts.save(post))
+    assert await store.read(lambda tx: tx.posts.backlog(clock.now() - minutes(1))) is None
+    assert await due(store, clock) == ["card:3"]
+    await store.write(lambda tx: tx.posts.hurry())
+    assert set(await due(store, clock)) == {"card:1", "card:2", "card:3"}
 
 
 async def test_what_nobody_wanted_is_not_marked(store: SqlStore) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
@@ -42,6 +43,17 @@ async def test_each_part_that_is_not_ready_is_named(site: Site, caplog: pytest.L
         },
     })  # fmt: skip
     assert "secret detail" in caplog.text
+
+
+async def test_that_messages_lag_behind_is_said_and_is_no_reason_to_send_alerts_elsewhere(site: Site) -> None:
+    await site.post("alertmanager", BODY)
+    site.clock.advance(59)
+    assert "behind" not in (await site.ask("GET", "/readyz", headers={})).json()
+    since = site.clock.now() - timedelta(seconds=59)
+    site.clock.advance(60)
+    answer = await site.ask("GET", "/readyz", headers={})
+    assert answer.status_code == 200
+    assert re.fullmatch(rf"\d updates? waits? for Slack since {since:%H:%M} UTC", answer.json()["behind"])
 
 
 # ---------------------------------------------------------------- figures
