@@ -35,7 +35,7 @@ from bot.slack.manifest import manifest as slack_manifest
 from bot.slack.side import SlackSide
 from bot.store.sqlstore import SqlStore
 from bot.usecases import digest as digests
-from bot.usecases import hearing, operate, summaries
+from bot.usecases import hearing, operate, summaries, upstream
 from bot.usecases.asking import Asking
 from bot.usecases.clockwork import Clockwork
 from bot.usecases.desk import Desk, PageLink
@@ -240,6 +240,7 @@ def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide, pulse: Pulse) -> 
 
     async def listen() -> None:
         await hearing.judge(store, setup, systems.polls, slack.nudge)
+        await upstream.settle(store, setup, slack.nudge)
 
     every = setup.policies.reconcile_every
     often = [("timers", TIMERS_EVERY, due), ("look", setup.policies.look_every, look), ("hear", every, listen)]

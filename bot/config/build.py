@@ -54,6 +54,7 @@ def setup(settings: Settings, raw: Raw, runbooks: Sequence[Runbook]) -> Setup:
         channels=dict(settings.slack.channels),
         digests={"daily": _schedule(settings.digests.daily), "maturity": _schedule(settings.digests.maturity)},
         user_groups=dict(settings.slack.user_groups),
+        reads={name: model.reads for name, model in settings.models.items() if model.reads},
         origin=_short(raw.tree.place(())),
     )
 

@@ -402,6 +402,12 @@ class ModelSettings(Section):
 
     team: Name | None = Field(None, title="Team", description="Who owns it; chooses channel and people.")
     aliases: tuple[Name, ...] = Field((), title="Other names", description="What alert sources call this model.")
+    reads: Annotated[tuple[Name, ...], BeforeValidator(listed)] = Field(
+        (),
+        title="Datasets",
+        description="What it reads, by names of your own. When several models that read the same one alert together, "
+        "one incident says so, and theirs are part of it.",
+    )
     environments: Mapping[Name, Environment] = Field(
         {}, title="Environments", description="Environment → where it is registered and where it answers."
     )
@@ -523,6 +529,16 @@ class PolicySettings(Section):
         timedelta(minutes=10),
         title="Unanswered after",
         description="How long a source that is asked may give no answer, until its silence is an incident of its own.",
+    )
+    upstream_models: int = Field(
+        3,
+        title="Models of a common cause",
+        description="From so many models on that read the same dataset (`models.MODEL.reads`), it is one problem.",
+        ge=2,
+        le=1_000,
+    )
+    upstream_within: Duration = Field(
+        timedelta(minutes=15), title="Common cause within", description="Between the first and the last of them."
     )
     silences: tuple[SilenceSettings, ...] = Field((), title="Silent monitors", description=str(SilenceSettings.__doc__))
     look_every: Duration = Field(

@@ -108,6 +108,8 @@ class Incident:
     told_resolved: int = 0
     untold: Untold = Untold()
     drill: bool = False
+    part_of: int | None = None
+    """The number of the incident of the common cause, which pages in its place."""
 
     @property
     def ref(self) -> str:

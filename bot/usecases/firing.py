@@ -10,7 +10,7 @@ from bot.domain.runbook import choose
 from bot.domain.severity import from_labels
 from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.store import Place, Transaction
-from bot.usecases import notify, policy
+from bot.usecases import notify, policy, upstream
 from bot.usecases.setup import Setup
 from bot.usecases.telling import AlertLog, monitor, name_of, tell
 
@@ -60,8 +60,10 @@ class Rooms:
         if incident is None:
             incident = _open(self.tx, self.setup, alert, subject)
             self.tx.timeline.extend([(incident.number, draft) for draft in self._first(incident, alert, evidence)])
+            incident = upstream.placed(self.tx, self.setup, incident, self.known)
             notify.announce(self.tx, self.setup, incident)
-            policy.consider(self.tx, self.setup, incident, alert.name)
+            if incident.part_of is None:  # what the data does to many models, no change of one of them mends
+                policy.consider(self.tx, self.setup, incident, alert.name)
             self._keep(place, replace(incident, told_fired=1))
             return incident.number, True
         if not incident.status.live:
@@ -119,7 +121,8 @@ def _bring_back(tx: Transaction, setup: Setup, incident: Incident, alert: Alert,
     tx.incidents.save(after)
     tx.timeline.append(after.number, draft)
     notify.show(tx, after, Lane.NEW_INCIDENT)
-    notify.page_responsible(tx, setup, after, why="the problem is back")
+    if not upstream.is_covered(tx, after):
+        notify.page_responsible(tx, setup, after, why="the problem is back")
     return after
 
 

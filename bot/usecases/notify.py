@@ -44,7 +44,10 @@ def routing_text(setup: Setup, incident: Incident) -> str:
 
 
 def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
-    """A new incident: its card, which names who is Consulted; pages to who is Responsible; the escalation's timer."""
+    """A new incident: its card, which names who is Consulted; pages to who is Responsible; the escalation's timer.
+
+    For what is part of a common problem, that one pages.
+    """
     tx.posts.want(
         Post(
             key=card_key(incident.number),
@@ -55,7 +58,8 @@ def announce(tx: Transaction, setup: Setup, incident: Incident) -> None:
             rank=incident.severity.rank,
         )
     )
-    page_responsible(tx, setup, incident, why="")
+    if incident.part_of is None:
+        page_responsible(tx, setup, incident, why="")
 
 
 def page_responsible(tx: Transaction, setup: Setup, incident: Incident, *, why: str) -> None:

@@ -110,6 +110,10 @@ class Policies:
     unanswered_after: timedelta = timedelta(minutes=10)
     """How long a source that is asked may give no answer until that is an incident of its own."""
     silences: tuple[Silence, ...] = ()
+    upstream_models: int = 3
+    """From so many models on that read the same dataset and alert together, their problem is a common one."""
+    upstream_within: timedelta = timedelta(minutes=15)
+    """How long after the first of them the last one may begin to alert."""
     look_every: timedelta = timedelta(seconds=30)
     watch_for: timedelta = timedelta(minutes=10)
     """How long after a change it is watched whether the alerts end."""
@@ -149,6 +153,8 @@ class Setup:
     digests: Mapping[str, Schedule] = field(default_factory=dict)
     """`daily` and `maturity`."""
     user_groups: Mapping[Role, str] = field(default_factory=dict)
+    reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Model → the datasets that it reads."""
     origin: str = "the defaults"
 
     def binding(self, model: str, environment: str | None = None) -> Binding | None:

@@ -133,3 +133,10 @@ def test_silences_arrive_and_what_can_not_hold_is_said(tmp_path: Path) -> None:
         loaded(tmp_path, f"{text}{text[text.index('    -') :]}    - {{source: evidently, model: fruad, within: 1h}}\n")
     assert "policies.silences[1]: it is there twice" in str(caught.value)
     assert "there is no model “fruad”" in str(caught.value)
+
+
+def test_what_models_read_arrives(tmp_path: Path) -> None:
+    text = "  churn: {reads: orders_daily}\npolicies: {upstream_models: 2, upstream_within: 5m}\n"
+    setup = loaded(tmp_path, text).setup
+    assert setup.reads == {"churn": ("orders_daily",)}
+    assert (setup.policies.upstream_models, setup.policies.upstream_within) == (2, timedelta(minutes=5))

@@ -230,6 +230,29 @@ async def test_a_resolution_is_not_confirmed_while_the_alert_fires_silenced(watc
     assert await watch.ask() == replace(NOTHING, confirmed=1)
 
 
+async def test_an_end_behind_a_silence_is_found_by_asking(watch: Watch) -> None:
+    """While a silence is on, Alertmanager says nothing, not even that it is over."""
+    alert = an_alert(watch.start)
+    await watch.send(alert)
+    watch.poll.lists = [replace(alert, muted=True)]
+    assert await watch.ask() == NOTHING
+    watch.poll.lists = []
+    assert (await watch.ask()).missed_resolved == 1
+    assert (await watch.incident()).status is Status.RESOLVED
+
+
+async def test_two_sources_that_tell_of_one_model_make_one_incident(watch: Watch) -> None:
+    """Prometheus is asked although its Alertmanager delivers: it counts twice, and is one problem."""
+    alert = an_alert(watch.start)
+    await watch.send(alert)
+    twin = replace(alert, source="prometheus", instance="http://prometheus", fingerprint="another")
+    polls = {"alertmanager": FakeAlertPoll([alert]), "prometheus": FakeAlertPoll([twin])}
+    watch.clock.advance(1)
+    await reconcile(watch.store, watch.setup, replace(watch.systems, polls=polls), watch.clock, lambda: None)
+    (incident,) = await watch.incidents()
+    assert incident.alerts_firing == 2
+
+
 # ---------------------------------------------------------------- who measures it
 
 

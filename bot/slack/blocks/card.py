@@ -92,6 +92,8 @@ def _facts(view: IncidentView) -> list[Element]:
             text(f"{incident.severity.value}, but an alert says {view.worse.value}: "),
         ]
         line += [text(f"/mlops severity {incident.ref} {view.worse.value}", code=True), text(" raises it")]
+    if incident.part_of is not None:
+        line += [text("\nPart of ", bold=True), text(f"INC-{incident.part_of}: its cause is taken to be shared")]
     line += [text("\nModel ", bold=True), *_model(incident)]
     firing = _firing(view)
     line += firing
