@@ -4,9 +4,11 @@
 FROM python:3.11.14-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /app
-COPY requirements/install.lock requirements/base.lock requirements/
+COPY requirements/install.lock requirements/base.lock requirements/charts.lock requirements/
+# `--build-arg LOCK=base`: without charts, 170 MB less.
+ARG LOCK=charts
 RUN python -m venv /venv \
- && /venv/bin/pip install --require-hashes -r requirements/install.lock -r requirements/base.lock
+ && /venv/bin/pip install --require-hashes -r requirements/install.lock -r requirements/${LOCK}.lock
 COPY pyproject.toml README.md ./
 COPY bot bot
 COPY integrations integrations

@@ -65,7 +65,8 @@ lock: setup  ## renew requirements/*.lock (UPGRADE=1: to the newest versions)
 	mkdir -p build
 	$(COMPILE) requirements/install.in -o requirements/install.lock
 	$(COMPILE) pyproject.toml -o requirements/base.lock
-	$(COMPILE) pyproject.toml --group dev -c requirements/base.lock -o requirements/dev.lock
+	$(COMPILE) pyproject.toml --extra charts -c requirements/base.lock -o requirements/charts.lock
+	$(COMPILE) pyproject.toml --extra charts --group dev -c requirements/charts.lock -o requirements/dev.lock
 	$(COMPILE) requirements/mlflow.in -o requirements/mlflow.lock
 	grep -Eo '^($(SAME))==[^ ]+' requirements/mlflow.lock > build/same-as-mlflow.txt
 	$(COMPILE) requirements/bentoml.in -c build/same-as-mlflow.txt -o requirements/bentoml.lock

@@ -143,7 +143,7 @@ def _badness(one: FeatureDrift, *, below: bool) -> tuple[bool, float]:
 def in_words(chart: Chart) -> str:
     """The facts of a chart as text, for screen readers and for who reads before the picture is there."""
     said = _time_in_words(chart) if isinstance(chart, TimeChart) else _drift_in_words(chart)
-    return said if len(said) <= WORDS else f"{said[: WORDS - 1]}…"
+    return label(said, WORDS)
 
 
 def _time_in_words(chart: TimeChart) -> str:
