@@ -47,8 +47,8 @@ class Post:
     `channel` is a Slack id, `#name`, or `@person` (the person's id: a direct message). `thread` is the key of the
     post in whose thread it lives. `sending` is set before the first attempt, so that after a crash the projector
     looks for the message (by its metadata) before it posts again. `rank` orders what is in one lane: 1 is the worst.
-    `listed` is the key of the post of many problems at once that names this one, too: a page that has no message of
-    its own then is shown there.
+    `listed` is the key of the post of many problems at once that names this one, too: a page or a summary that has no
+    message of its own then is shown there.
     """
 
     key: str
@@ -76,7 +76,7 @@ class Post:
     @property
     def told_elsewhere(self) -> bool:
         """Whether it has no message of its own, because another one shows it."""
-        return self.kind is PostKind.PAGE and bool(self.listed) and not self.ts
+        return self.kind in {PostKind.PAGE, PostKind.SUMMARY} and bool(self.listed) and not self.ts
 
 
 @dataclass(frozen=True, slots=True)

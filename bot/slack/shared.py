@@ -39,7 +39,7 @@ class Shared:
 
     budget: Budget = field(default_factory=Budget)
     storms: dict[str, OpenStorm] = field(default_factory=dict)
-    """By channel as the posts name it: `#name`, or `@person`."""
+    """By channel as the posts name it: `#name`, `@person`; `@person over` for what is over."""
     _read: str = ""
 
     @classmethod

@@ -16,8 +16,10 @@ from bot.usecases.storm import LATE, Storm
 
 CROWD = 2
 """More than so many cards that can't be shown at once are a storm."""
-PAGES_AT_ONCE = 2
-"""Messages that page one person before a list does."""
+AT_ONCE = 2
+"""Messages that page one person, or tell one person what is over, before a list does."""
+LISTS = {PostKind.PAGE: "", PostKind.SUMMARY: " over"}
+"""What a list may stand for in direct messages, and what is added to the person to tell their lists apart."""
 RECENT = 60.0
 """Seconds: problems that began so long before a storm belong to it; one that ended so long ago goes on."""
 SAME_ALARM = 30.0
@@ -51,8 +53,8 @@ class Storms:
         for channel in dict.fromkeys(post.channel for post in fresh):
             mine = [post for post in fresh if post.channel == channel]
             changed |= self._cards([post for post in mine if post.kind is PostKind.CARD], due)
-            # A page that may have been sent is looked for, and has its own message.
-            changed |= self._pages([post for post in mine if post.kind is PostKind.PAGE and not post.sending])
+            for kind in LISTS:  # what may have been sent is looked for, and has its own message
+                changed |= self._for_a_person([post for post in mine if post.kind is kind and not post.sending])
         for channel, storm in list(self.shared.storms.items()):
             changed |= self._renew(channel, storm)
         return changed
@@ -97,29 +99,33 @@ class Storms:
                 found.append(card)
         return found
 
-    # ------------------------------------------------------------ pages
+    # ------------------------------------------------------------ direct messages
 
-    def _pages(self, pages: Sequence[Post]) -> bool:
-        """Pages that wait for one person."""
-        if not pages:
+    def _for_a_person(self, posts: Sequence[Post]) -> bool:
+        """Pages, or summaries of what is over, that wait for one person."""
+        if not posts:
             return False
-        channel, storm = pages[0].channel, self.shared.storms.get(pages[0].channel)
-        if storm is None or self._at - storm.opened > SAME_ALARM:
-            if len(pages) <= min(PAGES_AT_ONCE, self.shared.budget.left(pages[0], self.tx.now) - 1):
+        place = posts[0].channel + LISTS[posts[0].kind]
+        storm = self.shared.storms.get(place)
+        if storm is None or not -1 <= self._at - storm.opened <= SAME_ALARM:
+            if len(posts) <= min(AT_ONCE, self.shared.budget.left(posts[0], self.tx.now) - 1):
                 return False
-            storm = self._begin(channel, pages)
-        listed = False
-        for page in pages:
-            urgent = page.rank < storm.worst or (page.rank == 1 and self._at - storm.opened > BUZZ_AGAIN)
-            if urgent and self.shared.budget.left(page, self.tx.now) >= 1:
-                storm = replace(storm, worst=min(page.rank, storm.worst), opened=self._at)
-                self.shared.storms[channel] = storm
-                continue
-            self.tx.posts.enlist(page.key, storm.key)
-            listed = True
+            storm = self._begin(place, posts)
+        listed = [post for post in posts if not self._alone(place, storm, post)]
+        for post in listed:
+            self.tx.posts.enlist(post.key, storm.key)
         if listed:
             self._want_anew(storm.key)
-        return listed
+        return bool(listed)
+
+    def _alone(self, place: str, storm: OpenStorm, page: Post) -> bool:
+        """Whether a page is a message of its own nevertheless: an edit of the list would wake nobody."""
+        urgent = page.rank < storm.worst or (page.rank == 1 and self._at - storm.opened > BUZZ_AGAIN)
+        if page.kind is not PostKind.PAGE or not urgent or self.shared.budget.left(page, self.tx.now) < 1:
+            return False
+        woken = self.shared.storms[place]
+        self.shared.storms[place] = replace(woken, worst=min(page.rank, woken.worst), opened=self._at)
+        return True
 
     # ------------------------------------------------------------ the messages
 
@@ -132,14 +138,13 @@ class Storms:
         self._want(storm, channel, Lane.NEW_INCIDENT)
         return storm
 
-    def _begin(self, channel: str, posts: Sequence[Post]) -> OpenStorm:
-        since = _since(posts, self.tx.now)
-        worst = min(post.rank for post in posts)
-        storm = OpenStorm(f"storm:{channel}:{int(self._at)}", self._at, self._at, worst)
-        self.shared.storms[channel] = storm
-        lane = Lane.PAGE if channel.startswith("@") else Lane.ACKNOWLEDGEMENT
+    def _begin(self, place: str, posts: Sequence[Post]) -> OpenStorm:
+        since, worst = _since(posts, self.tx.now), min(post.rank for post in posts)
+        storm = OpenStorm(f"storm:{place}:{int(self._at)}", self._at, self._at, worst)
+        self.shared.storms[place] = storm
+        lane = posts[0].lane if place.startswith("@") else Lane.ACKNOWLEDGEMENT
         body = Storm(since).to_json()
-        self.tx.posts.want(Post(storm.key, PostKind.STORM, 0, channel, lane, body=body, rank=1))
+        self.tx.posts.want(Post(storm.key, PostKind.STORM, 0, posts[0].channel, lane, body=body, rank=1))
         return storm
 
     def _renew(self, channel: str, storm: OpenStorm) -> bool:

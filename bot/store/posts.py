@@ -186,7 +186,7 @@ _SAVE = _given(
 _ENLIST = sa.update(_POSTS).where(_MINE).values(listed=sa.bindparam("_storm"))
 _ELSEWHERE = (
     sa.update(_POSTS)
-    .where(_MINE, _P.kind == PostKind.PAGE.value, _P.ts == "", _P.listed != _NOWHERE)
+    .where(_MINE, _P.kind.in_([PostKind.PAGE.value, PostKind.SUMMARY.value]), _P.ts == "", _P.listed != _NOWHERE)
     .values(shown=_P.wanted, waits=False)
 )
 _LISTED = sa.select(_POSTS).where(_P.listed == sa.bindparam("_storm")).order_by(_P.rank, _P.ref, _P.key)

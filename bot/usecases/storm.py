@@ -13,6 +13,9 @@ LATE = timedelta(seconds=60)
 """What waits for longer than this has not waited for Slack's limits alone: Slack, or the bot, was away."""
 
 
+_OF_INCIDENTS = {PostKind.CARD, PostKind.PAGE, PostKind.SUMMARY}
+
+
 @dataclass(frozen=True, slots=True)
 class Storm:
     """What the post of many problems remembers about itself."""
@@ -73,7 +76,8 @@ def backlog(tx: Transaction) -> Backlog | None:
 
 def storm_view(tx: Transaction, setup: Setup, post: Post) -> StormView:
     """Gather what the message of many problems shows."""
-    numbers = dict.fromkeys(p.ref for p in tx.posts.listed(post.key) if p.kind in {PostKind.CARD, PostKind.PAGE})
+    members = [p for p in tx.posts.listed(post.key) if p.kind in _OF_INCIDENTS]
+    numbers = dict.fromkeys(p.ref for p in members)
     found = [incident for number in numbers if (incident := tx.incidents.get(number)) is not None]
     worst_first = sorted(found, key=lambda i: (not i.status.live, i.severity.value, i.number))
     return StormView(
@@ -82,6 +86,6 @@ def storm_view(tx: Transaction, setup: Setup, post: Post) -> StormView:
             StormLine(i, tx.posts.get(f"card:{i.number}"), setup.name(i.assignee) if i.assignee else "")
             for i in worst_first
         ),
-        paged=post.channel.startswith("@"),
+        paged=any(p.kind is PostKind.PAGE for p in members),
         backlog=backlog(tx),
     )

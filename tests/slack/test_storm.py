@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.alert import AlertStatus
 from bot.domain.post import Lane, Post, PostKind
+from bot.domain.timeline import Kind
+from bot.ports.store import Transaction
 from bot.slack.projector import Projector
 from bot.slack.render import TEAM_URL
+from bot.slack.shared import Shared
 from bot.usecases.reply import say, to_json
+from tests.fakes.clock import FakeClock
 from tests.slack.office import Json, incident_of, key_of
 from tests.slack.reading import buttons, text
 from tests.slack.storming import Sky, sky
-from tests.usecases.world import DEVI, MIKA
+from tests.usecases.world import DEVI, MIKA, World, a_setup
 
 PROBLEMS = 20
 EACH = 50
@@ -116,6 +121,54 @@ async def test_who_is_paged_for_many_gets_one_list_that_has_a_button_for_each(tm
         assert text(paged).count("[Acknowledge]") == 7
         assert "INC-3 sev3 · acknowledged" in text(paged)
         assert "with Mika Laine" in text(paged)
+
+
+async def test_who_is_informed_of_many_ends_gets_one_list(tmp_path: Path) -> None:
+    async with sky(tmp_path) as one:
+        await one.send(*(one.fire(problem, 0) for problem in range(8)))
+        await one.until_quiet()
+        await one.send(*(one.fire(problem, 0, status=AlertStatus.RESOLVED) for problem in range(8)))
+        await one.until_quiet()
+        informed = (await one.here.world.incident(1)).route.informed
+        assert informed
+        for person in {assignment.person for assignment in informed}:
+            (told,) = [m for m in await one.here.messages(f"@{person}") if " over:" in key_of(m)]
+            assert "8 problems at once, 8 sev3, 8 of them over" in text(told)
+            assert text(told).count("resolved (unconfirmed)") == 8
+            assert "[Acknowledge]" not in text(told)
+
+
+async def test_that_a_list_reaches_nobody_is_noted_on_every_timeline(tmp_path: Path) -> None:
+    setup = a_setup()
+    people = tuple(replace(p, slack_id="U0NOSUCHONE") if p.id == "mika" else p for p in setup.people.people)
+    setup = replace(setup, people=replace(setup.people, people=people))
+    async with sky(tmp_path, World(tmp_path / "w.db", setup, FakeClock())) as one:
+        await one.send(*(one.fire(problem, 0) for problem in range(5)))
+        for _ in range(30):
+            await one.step(1.0)
+        for number in range(1, 6):
+            notes = await one.here.world.timeline(number, Kind.NOTE)
+            assert ["The page to Mika Laine did not reach them" in note.text for note in notes] == [True]
+
+
+async def test_a_clock_that_is_set_back_pages_anew(tmp_path: Path) -> None:
+    """A list that was sent “in the future” is not one that somebody has just been woken by."""
+    async with sky(tmp_path) as one:
+        await one.send(*(one.fire(problem, 0) for problem in range(5)))
+        await one.work()
+        assert len(await one.here.messages("@mika")) == 1
+
+        def an_hour_ahead(tx: Transaction) -> None:
+            shared = Shared.of(tx)
+            storm = shared.storms["@mika"]
+            shared.storms["@mika"] = replace(storm, opened=storm.opened + 3600)
+            shared.keep(tx)
+
+        await one.here.world.store.write(an_hour_ahead)
+        await one.step(5.0)
+        await one.send(one.fire(9, 0))
+        await one.work()
+        assert len(await one.here.messages("@mika")) == 2
 
 
 async def test_the_worst_cards_come_first_and_the_summary_leads_to_them(tmp_path: Path) -> None:
