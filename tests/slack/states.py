@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.domain.alert import Alert, AlertStatus, Direction, Drift, DriftKind, FeatureDrift, Reading
 from bot.domain.incident import Incident, Status
-from bot.domain.models import Change, Evidence, Observation, PipelineRef, Target
+from bot.domain.models import Change, Evidence, Observation, PipelineRef, Pointer, Target
 from bot.domain.operation import Operation, OperationState, RunProgress, Stage, TaskProgress, TaskStatus, Watch
 from bot.domain.plan import (
     Aim,
@@ -15,6 +15,7 @@ from bot.domain.plan import (
     Check,
     CheckResult,
     Live,
+    MirrorMove,
     OperationKind,
     Plan,
     Switch,
@@ -210,6 +211,18 @@ IN_DOUBT = decided(
     outcome="In doubt: moving alias champion of fraud-detector in mlflow from version 3 to version 2: sent, not "
     "confirmed, and not seen.",
 )
+MIRRORED = a_plan(
+    mirrors=(
+        MirrorMove(Pointer("mlflow", FRAUD, "published"), Observation("3", Evidence.REGISTRY, NOW), "2"),
+        MirrorMove(Pointer("wandb", "fraud-audited", "live"), Observation("v30", Evidence.REGISTRY, NOW), "v20"),
+    ),
+    undo="The same way back: champion → version 3, published → version 3, live → version v30.",
+)
+PARTLY = decided(
+    OperationState.PARTLY, stage=Stage.SERVING_CONFIRMED, plan=MIRRORED, finished_at=NOW + minutes(3),
+    outcome="Serving confirmed: version 2 answers. Alias live of fraud-audited in wandb is still at version v30: W&B does "
+    f"not answer. Nothing was sent. Once that is mended: /mlops rollback {FRAUD} --to 2 moves what is behind.",
+)  # fmt: skip
 INCONCLUSIVE = decided(
     OperationState.INCONCLUSIVE, stage=Stage.REGISTRY_CHANGED, finished_at=NOW + minutes(3),
     outcome="The registry was changed; that version 2 serves is not confirmed: fraud answers with version 3.",
@@ -329,6 +342,8 @@ MESSAGES: Mapping[str, Callable[[], Message]] = {
     "page_late": lambda: cards.page(an_incident_view(acknowledged()), "ML engineer is Responsible", LINK),
     "summary": lambda: cards.summary(an_incident_view(resolved(), operations=(SUCCEEDED,)), LINK),
     "operation_plan": lambda: operations.operation(an_operation_view()),
+    "operation_plan_mirrored": lambda: operations.operation(an_operation_view(an_operation(plan=MIRRORED))),
+    "operation_partly": lambda: operations.operation(an_operation_view(PARTLY, can_undo=True)),
     "operation_nobody": lambda: operations.operation(an_operation_view(approvers=())),
     "operation_executing": lambda: operations.operation(an_operation_view(decided(OperationState.EXECUTING))),
     "operation_succeeded": lambda: operations.operation(an_operation_view(SUCCEEDED)),

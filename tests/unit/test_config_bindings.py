@@ -94,6 +94,7 @@ BAD = [
     (REGISTRY + "        mirrors:\n          - integration: mlflow\n", f"13: {AT}.mirrors[0].alias: is missing; add alias: …"),
     (REGISTRY + "        mirrors:\n          - {integration: mlflow, alias: live}\n          - {integration: mlflow, alias: live}\n", f"14: {AT}.mirrors[1]: alias live of fraud in mlflow is named before; one pointer is moved once: remove it from one of them"),
     (REGISTRY + "        mirrors:\n          - {integration: mlflow, model: fraud, alias: champion}\n", f"13: {AT}.mirrors[0]: alias champion of fraud in mlflow is named before; one pointer is moved once: remove it from one of them"),
+    (REGISTRY + "        mirrors:\n" + "".join(f"          - {{integration: mlflow, alias: a{n}}}\n" for n in range(11)), f"12: {AT}.mirrors: tuple should have at most 10 items after validation, not 11; write a value that fits"),
     ('        serving: [{integration: bentoml, target: "http://x"}]\n        mirrors:\n          - {integration: mlflow, alias: live}\n', f"12: {AT}.mirrors: there is no registry that they could follow; add registry"),
     (REGISTRY + '        serving:\n          - {integration: bentoml, target: "http://x"}\n          - {integration: bentoml, target: "http://x"}\n', f"14: {AT}.serving[1]: http://x of bentoml is named before; name it once"),
     (PROBED + "              - path: predict\n", f"16: {AT}.serving[0].probes[0].path: “predict” is not a path; begin with a slash; the address is the target's"),
