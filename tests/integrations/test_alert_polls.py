@@ -1,8 +1,8 @@
 """Alertmanager, Grafana (whose API is Alertmanager's own code) and Prometheus, asked for real what fires."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,11 +26,12 @@ from integrations.grafana.adapter import build as build_grafana
 from integrations.grafana.manifest import Settings as GrafanaSettings
 from integrations.prometheus.adapter import build as build_prometheus
 from integrations.prometheus.manifest import Settings as PrometheusSettings
-from tests.contracts.alert_poll import MODEL, PATIENCE, AlertPollContract
+from tests.contracts.alert_poll import MODEL, PATIENCE, AlertPollContract, until
 from tests.integrations.deliveries import delivery
 from tests.needs import needs
 from tests.servers.asgi import serving
 from tests.servers.monitoring import Exporter, Rule, alertmanager, exporter, prometheus
+from tests.servers.vendors import kept
 
 NOBODY = "http://127.0.0.1:9"
 TOKEN = "token-of-this-test"
@@ -200,12 +201,34 @@ def rules() -> list[Rule]:
     return [Rule(name, f'bad{{about="{name}"}} > 0.5', threshold="0.5") for name in names]
 
 
+@asynccontextmanager
+async def watched(folder: Path) -> AsyncIterator[tuple[str, Exporter]]:
+    async with AsyncExitStack() as stack:
+        numbers = stack.enter_context(exporter())
+        manager = await stack.enter_async_context(alertmanager(folder, NOBODY))
+        running = await stack.enter_async_context(prometheus(folder, numbers.port, manager.url, rules=rules()))
+        yield running.url, numbers
+
+
+@pytest.fixture(scope="module")
+def prometheus_and_numbers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Exporter]]:
+    """One for all tests of this file: it takes its time to begin."""
+    with kept(watched(tmp_path_factory.mktemp("prometheus"))) as running:
+        yield running
+
+
 @needs("prometheus", "alertmanager")
+@pytest.mark.xdist_group("prometheus")
 class TestPrometheus(AlertPollContract):
     @pytest.fixture
-    async def world(self, tmp_path: Path, clients: HttpClients) -> AsyncIterator[PrometheusWorld]:
-        async with AsyncExitStack() as stack:
-            numbers = stack.enter_context(exporter())
-            manager = await stack.enter_async_context(alertmanager(tmp_path, NOBODY))
-            running = await stack.enter_async_context(prometheus(tmp_path, numbers.port, manager.url, rules=rules()))
-            yield PrometheusWorld(running.url, clients, numbers)
+    async def world(self, prometheus_and_numbers: tuple[str, Exporter], clients: HttpClients) -> PrometheusWorld:
+        url, numbers = prometheus_and_numbers
+        made = PrometheusWorld(url, clients, numbers)
+
+        async def quiet() -> bool:
+            return not await made.poll.firing()
+
+        for rule in rules():
+            await made.end(rule.name)
+        await until(quiet)
+        return made
