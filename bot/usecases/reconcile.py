@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.alert import Alert, AlertStatus
+from bot.domain.alert import Alert, AlertStatus, Episode
 from bot.domain.errors import IntegrationError
 from bot.domain.incident import confirm
 from bot.domain.timeline import Actor, ActorKind
 from bot.ports.clock import Clock
-from bot.ports.store import Store, Transaction
+from bot.ports.store import AlertKey, Store, Transaction
 from bot.usecases import notify, witness
 from bot.usecases.fold import Receipt, take_alerts
 from bot.usecases.setup import Setup
@@ -82,7 +82,7 @@ class _Round:
 
     def decide(self, tx: Transaction) -> Reconciled:
         evidence = f"asked {self.source} at {self.asked_at:%Y-%m-%dT%H:%M:%SZ}"
-        missed = [alert for alert in self.firing if not alert.muted and not self._known(tx, alert)]
+        missed = self._missed(tx)
         opened = self._take(tx, missed, evidence) if missed else Receipt()
         gone = self._gone(tx)
         ended = self._take(tx, gone, evidence) if gone else Receipt()
@@ -92,21 +92,25 @@ class _Round:
     def _take(self, tx: Transaction, alerts: Sequence[Alert], evidence: str) -> Receipt:
         return take_alerts(tx, self.setup, alerts, evidence=evidence, late=True, usual=self.only_asked)
 
-    def _known(self, tx: Transaction, alert: Alert) -> bool:
-        """Whether it is known to fire, or has ended since we asked: then the answer is older than what we know."""
-        newest = tx.episodes.newest(alert.source, alert.instance, alert.fingerprint)
+    def _missed(self, tx: Transaction) -> list[Alert]:
+        """Alerts that fire and are not known to. What has ended since we asked is known better than by the answer."""
+        told = {tx.episodes.key_of(alert): alert for alert in reversed(self.firing) if not alert.muted}
+        newest = tx.episodes.newest_of(list(told))
+        return [alert for key, alert in reversed(told.items()) if not self._is_known(newest.get(key))]
+
+    def _is_known(self, newest: Episode | None) -> bool:
         if newest is None:
             return False
         return newest.status is AlertStatus.FIRING or newest.last_seen >= self.asked_at
 
     def _gone(self, tx: Transaction) -> list[Alert]:
         """Alerts that we believe to fire and that the source has not listed for a while: their end was missed."""
-        listed = self._listed()
+        listed = self._listed(tx)
         gone: list[Alert] = []
         before = _absences(tx, self.source)
         absent: dict[str, str] = {}
         for episode in tx.episodes.firing_from(self.source):
-            is_listed = (episode.instance, episode.fingerprint) in listed
+            is_listed = (episode.source, episode.instance, episode.fingerprint) in listed
             if is_listed or episode.last_seen >= self.asked_at or episode.incident is None:
                 continue
             name = f"{episode.instance} {episode.fingerprint}"
@@ -119,17 +123,17 @@ class _Round:
             tx.keys.put(ABSENT, self.source, json.dumps(absent))
         return gone
 
-    def _listed(self) -> set[tuple[str, str]]:
+    def _listed(self, tx: Transaction) -> set[AlertKey]:
         """Also what is muted: it fires, and nobody is told."""
-        return {(alert.instance, alert.fingerprint) for alert in self.firing}
+        return {tx.episodes.key_of(alert) for alert in self.firing}
 
     def _confirm(self, tx: Transaction) -> int:
         """A resolution that the source's own list agrees with counts as confirmed by it."""
-        count, listed = 0, self._listed()
+        count, listed = 0, self._listed(tx)
         for incident in witness.unconfirmed(tx, self.source, before=self.asked_at):
             if incident.number in self.doubted:
                 continue
-            if any((a.instance, a.fingerprint) in listed for a in tx.episodes.alerts_of(incident.number, limit=1_000)):
+            if any(tx.episodes.key_of(a) in listed for a in tx.episodes.alerts_of(incident.number, limit=1_000)):
                 continue  # it fires again, silenced: "lists none of its alerts" would be untrue
             by = Actor(ActorKind.SYSTEM, self.source, self.source)
             after, draft = confirm(incident, tx.now, by, f"asked, {self.source} lists none of its alerts any more")

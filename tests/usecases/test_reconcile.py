@@ -253,6 +253,16 @@ async def test_two_sources_that_tell_of_one_model_make_one_incident(watch: Watch
     assert incident.alerts_firing == 2
 
 
+async def test_a_long_name_is_the_same_name_when_it_is_asked_for(watch: Watch) -> None:
+    """What is too long to be searched by is stored shorter; what is listed is looked for alike."""
+    alert = an_alert(watch.start, fingerprint="f" * 3_000)
+    await watch.send(alert)
+    watch.poll.lists = [alert]
+    assert await watch.ask() == NOTHING
+    assert await watch.ask() == NOTHING
+    assert (await watch.incident()).status is Status.OPEN
+
+
 # ---------------------------------------------------------------- who measures it
 
 
