@@ -84,15 +84,14 @@ def _fill(path: Path, incidents: int) -> None:
         over, live = (_pattern(connection, number) for number in (1, 2))
         # Those of the pattern become the oldest two.
         copies = range(3, incidents + 1)
-        connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("PRAGMA foreign_keys=OFF")
+        # Nothing is kept of it when it is interrupted.
+        for pragma in ("journal_mode=OFF", "synchronous=OFF", "foreign_keys=OFF", "cache_size=-262144"):
+            connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN")
         for table in over.rows:
             _insert(connection, table, _copies(table, over, live, copies))
         connection.commit()
-        connection.execute("ANALYZE")
-        connection.commit()
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA journal_mode=WAL").fetchone()
 
 
 def _pattern(connection: sqlite3.Connection, number: int) -> Pattern:
