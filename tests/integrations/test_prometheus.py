@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from bot.domain.alert import Alert, AlertStatus, Direction
+from bot.domain.alert import Alert, AlertStatus, Direction, LabelMapping, Reading, reading_of
 from bot.domain.chart import Threshold
 from bot.domain.errors import IntegrationError, Refused, Unauthorized, Unreachable, Unreadable
-from integrations.prometheus.adapter import Prometheus, build
+from integrations.prometheus.adapter import PolledPrometheus, Prometheus, build
 from integrations.prometheus.manifest import Settings
 from integrations.prometheus.promql import QUERY_LIMIT, threshold_of, without_comparison
 from tests.fakes.clock import START, FakeClock
@@ -271,3 +271,60 @@ async def test_what_every_request_carries(more: dict[str, str], header: str | No
 def test_settings_that_are_wrong(more: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings.model_validate({"url": URL, **more})
+
+
+# ---------------------------------------------------------------- what fires
+
+RULES = "/api/v1/rules"
+
+
+def rules_answer(*alerts: dict[str, object], **more: object) -> dict[str, object]:
+    rule = {"name": "Drift", "query": 'psi{model="a b"} > 0.2', "duration": 60, "labels": {}, "alerts": list(alerts)}
+    groups = [{"name": "empty", "rules": []}, {"name": "models", "rules": [rule, {"name": "quiet", "alerts": []}]}]
+    return {"status": "success", "data": {"groups": groups}, **more}
+
+
+def rule_alert(state: str = "firing", **more: object) -> dict[str, object]:
+    labels = {"alertname": "Drift", "model_name": "fraud-detector", "severity": "warning"}
+    annotations = {"summary": "PSI is 0.31", "threshold": "0.2"}
+    at = "2026-11-23T03:01:02.345678901Z"
+    return {"labels": labels, "annotations": annotations, "state": state, "activeAt": at, "value": "3.1e-01", **more}
+
+
+def poll(told: dict[str, object]) -> PolledPrometheus:
+    made = adapter(Answering({RULES: (200, told)}), ask_alerts=True)
+    assert isinstance(made, PolledPrometheus)
+    return made
+
+
+async def test_what_fires_is_told_with_its_value_and_what_is_pending_is_not() -> None:
+    asked = poll(rules_answer(rule_alert(), rule_alert("pending"), rule_alert("inactive")))
+    (alert,) = await asked.firing()
+    assert (alert.source, alert.instance, alert.name) == ("prometheus", URL, "Drift")
+    assert alert.starts_at == datetime(2026, 11, 23, 3, 1, 2, 345_678, tzinfo=UTC)
+    assert reading_of(alert, LabelMapping()) == Reading("Drift", 0.31, 0.2)
+    assert asked.query_of(alert) == 'psi{model="a b"}'
+
+
+async def test_the_values_own_annotation_goes_before() -> None:
+    (alert,) = await poll(rules_answer(rule_alert(annotations={"value": "31 %"}))).firing()
+    assert alert.annotations["value"] == "31 %"
+
+
+async def test_an_answer_in_part_ends_nothing() -> None:
+    """Thanos warns of a ruler that is away, and answers with the others'."""
+    with pytest.raises(Unreadable, match="only in part"):
+        await poll(rules_answer(warnings=["no answer from ruler-1"])).firing()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [{"status": "error"}, {"status": "success"}, {"status": "success", "data": {}}, rules_answer(rule_alert("odd"))],
+)
+async def test_an_answer_that_is_none_is_not_an_empty_list(told: dict[str, object]) -> None:
+    with pytest.raises(Unreadable):
+        await poll(told).firing()
+
+
+def test_it_is_only_asked_where_that_is_wanted() -> None:
+    assert not isinstance(adapter(), PolledPrometheus)

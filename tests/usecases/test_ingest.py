@@ -10,6 +10,7 @@ from bot.domain.post import PostKind
 from bot.domain.routing import Phase
 from bot.domain.severity import Severity
 from bot.domain.timeline import Kind
+from bot.slack.blocks.card import card
 from bot.usecases.fold import Receipt
 from tests.usecases.ingest_world import FRAUD, Watch, an_alert, minutes, over
 from tests.usecases.world import MIKA
@@ -257,6 +258,19 @@ async def test_it_is_reopened_within_the_time_and_a_new_incident_after_it(watch:
     watch.clock.advance(minutes(31))
     assert (await watch.send(replace(alert, starts_at=watch.clock.now()))).opened == 1
     assert [i.number for i in await watch.incidents()] == [2, 1]
+
+
+async def test_an_alert_that_flaps_reopens_one_incident_and_its_card_counts(watch: Watch) -> None:
+    for _ in range(6):
+        alert = an_alert(watch.clock.now())
+        await watch.send(alert)
+        watch.clock.advance(minutes(1))
+        await watch.send(over(alert))
+        watch.clock.advance(minutes(4))
+    (incident,) = await watch.incidents()
+    assert (incident.reopened, incident.status) == (5, Status.RESOLVED)
+    assert len(await watch.posts(PostKind.CARD)) == 1
+    assert "reopened 5 ×" in str(card(await watch.view()).blocks)
 
 
 async def test_another_alert_that_reopens_is_not_said_to_fire_again(watch: Watch) -> None:
