@@ -28,7 +28,7 @@ from bot.domain.plan import OperationKind
 from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS
-from bot.usecases.setup import FreezeWindow, Policies, Policy, Schedule, Setup, Silence
+from bot.usecases.setup import FreezeWindow, Monitor, Policies, Policy, Schedule, Setup
 
 _KINDS: Mapping[Done, OperationKind] = {
     Done.ROLLBACK: OperationKind.ROLLBACK, Done.FREEZE: OperationKind.FREEZE, Done.RETRAIN: OperationKind.RETRAIN,
@@ -200,7 +200,7 @@ def _training(given: TrainingSettings, name: str = "") -> Training:
 def policies(settings: Settings, raw: Raw) -> Policies:
     """Times as they stand; rules with the place where they are written."""
     given = settings.policies
-    times = given.model_dump(exclude={"rules", "freezes", "silences"})
+    times = given.model_dump(exclude={"rules", "freezes", "monitors"})
     rules_ = tuple(
         Policy(
             rule.name, _KINDS[rule.do], rule.mode, rule.models, rule.alerts, rule.per_day,
@@ -209,8 +209,8 @@ def policies(settings: Settings, raw: Raw) -> Policies:
         for place, rule in enumerate(given.rules)
     )  # fmt: skip
     freezes = tuple(FreezeWindow(_aware(f.since), _aware(f.until), f.models, f.why) for f in given.freezes)
-    silences = tuple(Silence(one.source, one.within, one.model or "") for one in given.silences)
-    return Policies(**times, rules=rules_, freezes=freezes, silences=silences)
+    monitors = tuple(Monitor(one.source, one.within, one.model or "") for one in given.monitors)
+    return Policies(**times, rules=rules_, freezes=freezes, monitors=monitors)
 
 
 def _aware(moment: datetime) -> datetime:

@@ -11,7 +11,7 @@ from bot.usecases.setup import Mode, Policy, Setup
 
 
 def check_policies(settings: Settings, setup: Setup, raw: Raw) -> None:
-    """Note every fault of `policies.rules`, `policies.freezes` and `policies.silences`."""
+    """Note every fault of `policies.rules`, `policies.freezes` and `policies.monitors`."""
     seen: set[str] = set()
     for place, rule in enumerate(setup.policies.rules):
         path: Path = ("policies", "rules", place)
@@ -32,11 +32,11 @@ def check_policies(settings: Settings, setup: Setup, raw: Raw) -> None:
             fix = "write it with its zone, like 2026-12-24T00:00:00+01:00"
             raw.add(path, f"{dotted(path)}: a time without a zone is taken as UTC", fix, Gravity.WARNING)
 
-    for place, silence in enumerate(setup.policies.silences):
-        path = ("policies", "silences", place)
-        if silence.model:
-            _models(settings, raw, (*path, "model"), (silence.model,))
-        if silence in setup.policies.silences[:place]:
+    for place, monitor in enumerate(setup.policies.monitors):
+        path = ("policies", "monitors", place)
+        if monitor.model:
+            _models(settings, raw, (*path, "model"), (monitor.model,))
+        if monitor in setup.policies.monitors[:place]:
             raw.add(path, f"{dotted(path)}: it is there twice", "remove one of the two")
 
 

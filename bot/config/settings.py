@@ -472,7 +472,7 @@ class FreezeSettings(Section):
     why: str = Field("", title="Why", description="Shown in plans.", max_length=200)
 
 
-class SilenceSettings(Section):
+class MonitorSettings(Section):
     """A monitor that has to report; when it doesn't, that is an incident of Monitoring & Logging."""
 
     source: Key = Field(title="Integration", description="Whose deliveries are awaited, e.g. `evidently`.")
@@ -541,7 +541,9 @@ class PolicySettings(Section):
     upstream_within: Duration = Field(
         timedelta(minutes=15), title="Common cause within", description="Between the first and the last of them."
     )
-    silences: tuple[SilenceSettings, ...] = Field((), title="Silent monitors", description=str(SilenceSettings.__doc__))
+    monitors: tuple[MonitorSettings, ...] = Field(
+        (), title="Monitors that report", description=str(MonitorSettings.__doc__)
+    )
     look_every: Duration = Field(
         timedelta(seconds=30),
         title="Look at models every",

@@ -55,7 +55,7 @@ class Ear:
     def __init__(self, store: Store, setup: Setup) -> None:
         self._store = store
         self._setup = setup
-        self._sources = frozenset(rule.source for rule in setup.policies.silences)
+        self._sources = frozenset(rule.source for rule in setup.policies.monitors)
 
     async def heard(self, source: str, alerts: Collection[Alert]) -> None:
         """A delivery of a source was taken: whatever it says, its monitors live."""
@@ -104,7 +104,7 @@ def _name(source: str, model: str) -> str:
 def _watched(setup: Setup, polls: Collection[str]) -> Iterator[_Watched]:
     for source in polls:
         yield _Watched(source, setup.policies.unanswered_after, source, asked=True)
-    for rule in setup.policies.silences:
+    for rule in setup.policies.monitors:
         yield _Watched(_name(rule.source, rule.model), rule.within, rule.source, rule.model)
 
 

@@ -81,7 +81,7 @@ class FreezeWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Silence:
+class Monitor:
     """A monitor that has to report: a source, or what it says about one model. `within` is the longest pause."""
 
     source: str
@@ -109,7 +109,7 @@ class Policies:
     """How long a source must not have listed an alert, when asked, until its end counts as missed."""
     unanswered_after: timedelta = timedelta(minutes=10)
     """How long a source that is asked may give no answer until that is an incident of its own."""
-    silences: tuple[Silence, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
     upstream_models: int = 3
     """From so many models on that read the same dataset and alert together, their problem is a common one."""
     upstream_within: timedelta = timedelta(minutes=15)

@@ -61,6 +61,8 @@ class IncidentOut(BaseModel):
     alerts_firing: int
     alerts_seen: int
     drill: bool
+    part_of: str | None
+    """The incident of the common cause."""
     revision: int
 
 
@@ -114,7 +116,8 @@ def incident_out(incident: Incident, setup: Setup) -> IncidentOut:
         runbook=i.runbook, started_at=i.started_at, opened_at=i.opened_at, acknowledged_at=i.acknowledged_at,
         acknowledged_by=i.acknowledged_by, assignee=i.assignee, mitigated_at=i.mitigated_at, resolved_at=i.resolved_at,
         resolved_by=i.resolved_by, confirmed=i.confirmed, closed_at=i.closed_at, reopened=i.reopened,
-        alerts_firing=i.alerts_firing, alerts_seen=i.alerts_seen, drill=i.drill, revision=i.revision,
+        alerts_firing=i.alerts_firing, alerts_seen=i.alerts_seen, drill=i.drill,
+        part_of=f"INC-{i.part_of}" if i.part_of is not None else None, revision=i.revision,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from bot.app import settings_classes
 from bot.config.loader import load
 from bot.config.problems import ConfigFaults
 from bot.domain.plan import OperationKind
-from bot.usecases.setup import Mode, Silence
+from bot.usecases.setup import Mode, Monitor
 
 PEOPLE = """
 people:
@@ -124,14 +124,14 @@ def test_trainings(tmp_path: Path, old: str, new: str, said: str) -> None:
     assert said in str(faults.value)
 
 
-def test_silences_arrive_and_what_can_not_hold_is_said(tmp_path: Path) -> None:
-    text = "policies:\n  unanswered_after: 20m\n  silences:\n    - {source: evidently, model: fraud, within: 26h}\n"
+def test_monitors_arrive_and_what_can_not_hold_is_said(tmp_path: Path) -> None:
+    text = "policies:\n  unanswered_after: 20m\n  monitors:\n    - {source: evidently, model: fraud, within: 26h}\n"
     policies = loaded(tmp_path, text).setup.policies
     assert policies.unanswered_after == timedelta(minutes=20)
-    assert policies.silences == (Silence("evidently", timedelta(hours=26), "fraud"),)
+    assert policies.monitors == (Monitor("evidently", timedelta(hours=26), "fraud"),)
     with pytest.raises(ConfigFaults) as caught:
         loaded(tmp_path, f"{text}{text[text.index('    -') :]}    - {{source: evidently, model: fruad, within: 1h}}\n")
-    assert "policies.silences[1]: it is there twice" in str(caught.value)
+    assert "policies.monitors[1]: it is there twice" in str(caught.value)
     assert "there is no model “fruad”" in str(caught.value)
 
 

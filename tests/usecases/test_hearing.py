@@ -14,7 +14,7 @@ from bot.domain.routing import Phase
 from bot.domain.timeline import Kind
 from bot.usecases import hearing
 from bot.usecases.hearing import Ear, Judged
-from bot.usecases.setup import Silence
+from bot.usecases.setup import Monitor
 from tests.usecases.ingest_world import Watch, an_alert, minutes
 from tests.usecases.world import FRAUD
 
@@ -52,8 +52,8 @@ class Listening(Watch):
             self.clock.advance(minutes(2.5))
         return Judged(fell, speak)
 
-    def await_reports(self, *silences: Silence) -> Ear:
-        self.setup = replace(self.setup, policies=replace(self.setup.policies, silences=silences))
+    def await_reports(self, *monitors: Monitor) -> Ear:
+        self.setup = replace(self.setup, policies=replace(self.setup.policies, monitors=monitors))
         self.polls = ()
         return Ear(self.store, self.setup)
 
@@ -144,7 +144,7 @@ async def test_an_adapter_that_fails_is_a_source_that_does_not_answer(watch: Lis
 
 
 async def test_a_nightly_verdict_that_does_not_come_is_an_incident_of_its_model(watch: Listening) -> None:
-    ear = watch.await_reports(Silence("evidently", NIGHTLY, FRAUD))
+    ear = watch.await_reports(Monitor("evidently", NIGHTLY, FRAUD))
     await watch.round()
     await ear.heard("evidently", [an_alert(watch.clock.now(), model=FRAUD)])
     assert await watch.listen_sparsely(25) == Judged()
@@ -161,7 +161,7 @@ async def test_a_nightly_verdict_that_does_not_come_is_an_incident_of_its_model(
 
 
 async def test_without_a_model_whatever_it_says_counts(watch: Listening) -> None:
-    ear = watch.await_reports(Silence("evidently", minutes(90)))
+    ear = watch.await_reports(Monitor("evidently", minutes(90)))
     await watch.round()
     await ear.heard("evidently", [])
     await watch.listen_sparsely(1)
@@ -172,7 +172,7 @@ async def test_without_a_model_whatever_it_says_counts(watch: Listening) -> None
 
 
 async def test_a_rule_that_was_removed_leaves_no_incident_open(watch: Listening) -> None:
-    ear = watch.await_reports(Silence("evidently", minutes(20)))
+    ear = watch.await_reports(Monitor("evidently", minutes(20)))
     await watch.round()
     await ear.heard("evidently", [])
     assert await watch.listen_sparsely(0.5) == Judged(fell_silent=1)
@@ -189,7 +189,7 @@ async def test_sources_that_nobody_waits_for_cost_no_write(watch: Listening) -> 
 
 
 async def test_one_that_judges_rarely_is_not_taken_for_one_that_was_away(watch: Listening) -> None:
-    ear = watch.await_reports(Silence("evidently", minutes(50)))
+    ear = watch.await_reports(Monitor("evidently", minutes(50)))
     policies = replace(watch.setup.policies, reconcile_every=minutes(10))
     watch.setup = replace(watch.setup, policies=policies)
     await watch.round()
