@@ -196,6 +196,11 @@ class Binding:
     mirrors: tuple[Mirror, ...] = ()
     """They follow `pointer`, in this order."""
 
+    def called(self, target: Target) -> str:
+        """The target's name; with its integration where another one has the same."""
+        alike = sum(one.name == target.name for one in self.serving)
+        return target.name if alike < 2 else f"{target.name} in {target.integration}"
+
     @property
     def trainings(self) -> tuple[Training, ...]:
         """All of them, the default one first."""

@@ -15,13 +15,15 @@ from tests.exactly_once.trial import Ending, Trial
 from tests.exactly_once.world import MIRROR, MODEL
 
 CASES = {
-    "each write may be repeated": Case("mirrored, told", False, APPROVAL, ("move", 1)),
     "no write may be repeated": Case("mirrored", True, APPROVAL, ("move", 1)),
+    "each write may be repeated, from what is told to serve on": Case(
+        "mirrored, told", False, ("intents+timeline", 2), ("serve", 1)
+    ),
     "watched until it is worse, and all taken back": Case("mirrored, worse", False, CONFIRMED, ("value", 1)),
 }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 async def test_killed_at_every_boundary_each_pointer_is_moved_once(laboratory: Laboratory, case: Case) -> None:
     beside = asyncio.Semaphore(AT_ONCE)

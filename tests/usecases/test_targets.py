@@ -70,10 +70,10 @@ async def test_each_is_asked_by_its_own_probes_and_shown_in_the_plan(branches: B
     operation = await branches.operation(await branches.wish(BACK))
     assert set(branches.serving.probed) == {VERSION}
     assert set(branches.elsewhere.probed) == {VERSION, TRIAL}
-    shown_ = [(c.result, c.evidence) for c in operation.plan.checks if c.name == "serving: fraud"]
+    shown_ = [(c.name, c.result, c.evidence) for c in operation.plan.checks if c.name.startswith("serving: ")]
     assert shown_ == [
-        (CheckResult.PASS, "answers with version 3"),
-        (CheckResult.WARN, "it answers with version 1, the registry points at 3"),
+        ("serving: fraud in serving", CheckResult.PASS, "answers with version 3"),
+        ("serving: fraud in elsewhere", CheckResult.WARN, "it answers with version 1, the registry points at 3"),
     ]
     assert [call.integration for call in operation.plan.calls] == ["registry", "serving", "elsewhere"]
 
@@ -89,8 +89,8 @@ async def test_one_that_does_not_answer_with_it_keeps_it_from_being_confirmed(br
     branches.elsewhere.answers["/version"] = (200, {"model": {"version": "3"}})
     done = await branches.done(BACK)
     assert done.state is S.INCONCLUSIVE
-    assert "fraud answers with version 2" in done.outcome
-    assert "fraud answers with version 3" in done.outcome
+    assert "fraud in serving answers with version 2" in done.outcome
+    assert "fraud in elsewhere answers with version 3" in done.outcome
 
 
 async def test_a_probe_that_is_refused_keeps_it_from_being_confirmed(branches: Branches) -> None:
@@ -109,8 +109,8 @@ async def test_one_that_can_not_be_told_keeps_no_other_from_it_and_both_are_said
     done = await branches.operation(number)
     assert done.state is S.INCONCLUSIVE
     assert done.outcome == (
-        "The registry was changed, the serving side only in part: fraud was not changed: There is no room. "
-        "Nothing was changed. Told: fraud."
+        "The registry was changed, the serving side only in part: fraud in serving was not changed: There is no room. "
+        "Nothing was changed. Told: fraud in elsewhere."
     )
     assert branches.told == (0, 1)
 
@@ -122,8 +122,8 @@ async def test_none_that_could_be_told_is_said_as_that(branches: Branches) -> No
     branches.elsewhere.faults.always("observe", down("elsewhere"))
     await branches.carry_out()
     outcome = (await branches.operation(number)).outcome
-    assert "the serving side was not: fraud was not changed: There is no room." in outcome
-    assert "fraud was not told: The elsewhere does not answer." in outcome
+    assert "the serving side was not: fraud in serving was not changed: There is no room." in outcome
+    assert "fraud in elsewhere was not told: The elsewhere does not answer." in outcome
     assert branches.told == (0, 0)
 
 

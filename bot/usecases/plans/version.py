@@ -141,7 +141,7 @@ async def _read(
     current_full, target_full = await asyncio.gather(
         registry.version(pointer.model, live.version), registry.version(pointer.model, target)
     )
-    named = tuple((t.name, a) for t, a in zip(binding.serving, answers, strict=True))
+    named = tuple((binding.called(t), a) for t, a in zip(binding.serving, answers, strict=True))
     return Facts(live, named, current_full, target_full, why, span)
 
 

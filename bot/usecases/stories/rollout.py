@@ -36,9 +36,9 @@ async def tell(
     for target in to_tell(systems, binding):
         fault = await _tell(once, systems, target, operation, version, undoing=undoing)
         if fault:
-            faults.append(fault)
+            faults.append(f"{binding.called(target)} {fault}")
         else:
-            done.append(target.name)
+            done.append(binding.called(target))
     return Told(tuple(faults), tuple(done))
 
 
@@ -49,13 +49,13 @@ async def _tell(
     try:
         before = await systems.observe(target)
     except BotError as error:
-        return f"{target.name} was not told: {error.what}"
+        return f"was not told: {error.what}"
     step = _step(systems, target, operation, before, version, undoing=undoing)
     if before.version == version and not await once.begun(step):
         return ""
     result = await once.do(step)
     if result.outcome in {Outcome.CONFLICT, Outcome.REFUSED}:
-        return f"{target.name} was not changed: {result.text}"
+        return f"was not changed: {result.text}"
     return ""
 
 
@@ -79,7 +79,7 @@ def _step(
     return Step(
         operation=operation.number,
         incident=operation.incident,
-        name=f"{'undo: ' if undoing else ''}serve {target.name} by {target.integration}",
+        name=f"{'undo: ' if undoing else ''}serve {target.name} in {target.integration}",
         describe=f"making {target.name} serve version {wanted} instead of {before.version}",
         call=call,
         find=find,

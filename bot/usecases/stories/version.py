@@ -180,10 +180,10 @@ class VersionStory:
             try:
                 seen = await self._course.systems.observe(target)
             except BotError as error:  # the integration may be gone from the configuration, too
-                said.append(f"{target.name}: {error.what}")
+                said.append(f"{binding.called(target)}: {error.what}")
                 confirmed = False
                 continue
-            said.append(f"{target.name} answers with version {seen.version} {seen.detail}".strip())
+            said.append(f"{binding.called(target)} answers with version {seen.version} {seen.detail}".strip())
             confirmed &= seen.version == version and seen.healthy is not False and seen.evidence is Evidence.ANSWER
         return Answers(confirmed, "; ".join(said))
 
