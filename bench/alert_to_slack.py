@@ -15,9 +15,8 @@ from bot.demo.play import bot_env
 from bot.demo.workspace import Workspace
 
 ALERTS = 100
-PACE = 2.2
-"""Seconds between alerts: Slack takes one message a second and channel, a new incident makes two (its card, and who is
-consulted in its thread), and this is about a bot at rest."""
+PACE = 1.2
+"""Seconds between alerts: Slack takes one message a second and channel, and this is about a bot at rest."""
 REST = 10.0
 """Seconds after the start until memory is looked at."""
 TOKEN = "bench"

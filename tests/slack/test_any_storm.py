@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.post import PostKind
 from bot.slack.projector import Projector
 from tests.slack.office import Json, incident_of, key_of
 from tests.slack.reading import text
@@ -103,14 +102,11 @@ async def _cards_are_as_they_should_be(one: Sky, shown: list[Json]) -> None:
 
 async def _everybody_was_told(one: Sky, messages: dict[str, list[Json]]) -> None:
     """Every page and every summary stands in a message of its own, or in the list that it names."""
-    kinds = (PostKind.PAGE, PostKind.SUMMARY)
 
     def look(tx):  # type: ignore[no-untyped-def]  # a transaction
-        found = [tx.timeline.of(i.number) and i.number for i in tx.incidents.newest(limit=100)]
-        keys = [f"page:{n}:{p.id}" for n in found for p in PEOPLE] + [
-            f"summary:{n}:0:{p.id}" for n in found for p in PEOPLE
-        ]
-        return [post for key in keys if (post := tx.posts.get(key)) is not None and post.kind in kinds]
+        numbers = [incident.number for incident in tx.incidents.newest(limit=100)]
+        keys = [key for n in numbers for p in PEOPLE for key in (f"page:{n}:{p.id}", f"summary:{n}:0:{p.id}")]
+        return [post for key in keys if (post := tx.posts.get(key)) is not None]
 
     for post in await one.here.world.store.read(look):
         mine = {key_of(m): text(m) for m in messages[post.channel]}
