@@ -83,6 +83,9 @@ def _environment(raw: Raw, spot: Path, given: Environment) -> None:
     if given.propagation not in {None, Propagation.NONE} and not given.serving:
         path = (*spot, "propagation")
         raw.add(path, f"{dotted(path)}: nothing serves here that could follow", "add serving, or write none")
+    if given.propagation is Propagation.NONE and given.serving:
+        path = (*spot, "propagation")
+        raw.add(path, f"{dotted(path)}: something serves here", "write watch, restart or redeploy, or remove serving")
 
 
 def _pointers(raw: Raw, spot: Path, given: Environment, model: str) -> None:

@@ -371,7 +371,9 @@ class Environment(Section):
     propagation: Annotated[Propagation, one_of(Propagation)] | None = Field(
         None,
         title="How serving follows the registry",
-        description="`watch` (by itself), `restart`, `redeploy`, or `none`. Default: `watch` where something serves.",
+        description="`watch`: by itself. `restart`: it loads the alias when it starts, and a person is asked to "
+        "restart it. `redeploy`: its integration is told the version. `none`: nothing serves. Default: `watch` where "
+        "something serves.",
     )
     production: bool | None = Field(
         None,
@@ -506,6 +508,11 @@ class PolicySettings(Section):
         timedelta(minutes=2),
         title="Confirm within",
         description="How long serving may take to follow a change before it counts as not confirmed.",
+    )
+    restart_within: Duration = Field(
+        timedelta(minutes=15),
+        title="Restart within",
+        description="The same where a person must restart what serves first (`propagation: restart`).",
     )
     acknowledge_target: Duration = Field(
         timedelta(minutes=5),

@@ -91,7 +91,9 @@ class Propagation(StrEnum):
     WATCH = "watch"
     """It follows by itself; we wait and look."""
     RESTART = "restart"
+    """It loads the alias when it starts, and a person starts it anew: nobody here could."""
     REDEPLOY = "redeploy"
+    """The version is named where it is deployed, so its integration is told which one."""
     NONE = "none"
     """Nothing serves this model, or nothing that we can see; the pointer is all there is."""
 

@@ -102,6 +102,8 @@ class Policies:
     """A problem that comes back within this time re-opens its incident."""
     confirm_within: timedelta = timedelta(minutes=2)
     """How long the serving side may take to follow before a change counts as not confirmed."""
+    restart_within: timedelta = timedelta(minutes=15)
+    """The same where a person must restart it first."""
     acknowledge_target: timedelta = timedelta(minutes=5)
     changes_window: timedelta = timedelta(hours=48)
     reconcile_every: timedelta = timedelta(seconds=30)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,10 +10,11 @@ from bot.domain.errors import Conflict, Indeterminate, IntegrationError, RateLim
 from bot.domain.incident import Status
 from bot.domain.models import Propagation, Verdict
 from bot.domain.operation import OperationState, Stage
+from bot.domain.plan import CheckResult
 from bot.domain.timeline import Kind
 from bot.ports.manifest import Guarantees
 from tests.fakes.systems import Killed, down, unconfirmed
-from tests.usecases.world import DEVI, FRAUD, MIKA, World, a_setup
+from tests.usecases.world import DEVI, FRAUD, MIKA, JumpingClock, World, a_setup
 
 STEPS = ("begin", "move the pointer", "tell the serving side", "see it serve", "watch")
 
@@ -415,6 +417,51 @@ async def test_carrying_out_twice_changes_nothing_more(world: World) -> None:
     await world.executor.story(number, Straight())
     assert len(world.registry.our_moves) == 1
     assert await world.kinds(1) == before
+
+
+# ---------------------------------------------------------------- where a person must restart what serves
+
+
+@pytest.fixture
+def restarted(world: World) -> World:
+    """It could be told, too; but it loads the alias when it starts, so that a version would be told in vain."""
+    binding = replace(world.setup.bindings[0], propagation=Propagation.RESTART)
+    world.setup = replace(world.setup, bindings=(binding, *world.setup.bindings[1:]))
+    world.deployers["serving"] = world.serving
+    world.serving.endpoints["fraud"].follows = False
+    world.rebuild()
+    return world
+
+
+async def test_somebody_is_asked_to_restart_what_serves_and_it_is_waited_for(restarted: World) -> None:
+    number = await restarted.approved()
+    plan = (await restarted.operation(number)).plan
+    assert [call.integration for call in plan.calls] == ["registry"]
+    check = next(check for check in plan.checks if check.name == "restart: fraud")
+    assert check.result is CheckResult.WARN
+    assert check.evidence.startswith("somebody must restart it when the registry was changed")
+    began = restarted.clock.now()
+
+    def ten_minutes_later() -> None:
+        if restarted.clock.now() - began >= timedelta(minutes=10):
+            restarted.serving.endpoints["fraud"].version = restarted.registry.aliases[FRAUD, "champion"]
+
+    assert isinstance(restarted.clock, JumpingClock)
+    restarted.clock.on_sleep = ten_minutes_later
+    operation = await carried_out(restarted, number)
+    assert operation.state is OperationState.SUCCEEDED, operation.outcome
+    assert restarted.serving.deployments == []
+    said = [entry.text for entry in await restarted.timeline(operation.incident, Kind.CHANGED)]
+    assert said[0].endswith("Restart fraud now: it loads the alias only at a start. It is waited for 15 min.")
+
+
+async def test_nobody_restarts_it(restarted: World) -> None:
+    began = restarted.clock.now()
+    operation = await carried_out(restarted, await restarted.approved())
+    assert operation.state is OperationState.INCONCLUSIVE
+    assert "fraud answers with version 3" in operation.outcome
+    assert operation.outcome.endswith("It serves that version when it was restarted.")
+    assert timedelta(minutes=15) <= restarted.clock.now() - began <= timedelta(minutes=16)
 
 
 # ---------------------------------------------------------------- where serving must be told

@@ -318,6 +318,16 @@ async def test_the_calls_name_what_a_serving_system_must_be_told(world: World) -
     assert [call.url for call in plan.calls] == ["http://registry.example/alias", "http://serving.example/fraud"]
 
 
+async def test_who_must_deploy_what_can_not_be_told_is_said(world: World) -> None:
+    binding = replace(world.setup.bindings[0], propagation=Propagation.REDEPLOY)
+    world.setup = replace(world.setup, bindings=(binding, *world.setup.bindings[1:]))
+    world.rebuild()
+    plan = await asked(world)
+    assert [call.integration for call in plan.calls] == ["registry"]
+    check = next(check for check in plan.checks if check.name == "deploy: fraud")
+    assert (check.result, check.evidence) == (CheckResult.WARN, "somebody must do it: serving can't be told")
+
+
 async def test_an_integration_that_is_not_configured(world: World) -> None:
     world.systems = replace(world.systems, registries={})
     world.rebuild()

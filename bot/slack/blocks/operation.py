@@ -39,8 +39,8 @@ _FACES: Mapping[OperationState, str] = {
 _NEVER_BEGUN = {OperationState.REJECTED, OperationState.EXPIRED, OperationState.CANCELLED}
 _FOLLOWS: Mapping[str, str] = {
     Propagation.WATCH.value: "serving follows the registry by itself",
-    Propagation.RESTART.value: "serving is restarted",
-    Propagation.REDEPLOY.value: "serving is deployed anew",
+    Propagation.RESTART.value: "a person restarts what serves",
+    Propagation.REDEPLOY.value: "what serves is told the version",
     Propagation.NONE.value: "nothing that serves it is known",
 }
 _WORTH_UNDOING = {

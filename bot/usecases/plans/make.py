@@ -12,6 +12,7 @@ from bot.ports.clock import Clock
 from bot.ports.store import Store, Transaction
 from bot.usecases import live
 from bot.usecases.plans import switching, traffic, training, version
+from bot.usecases.plans.following import follow_checks
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
 
@@ -56,7 +57,8 @@ async def plan(store: Store, setup: Setup, systems: Systems, clock: Clock, bindi
                 systems, binding, request.pipeline, paused=request.kind is OperationKind.PAUSE_PIPELINE,
                 now=clock.now(), ttl=ttl,
             )  # fmt: skip
-    return replace(made, checks=(*made.checks, *_frozen(setup, made, clock)))
+    by_hand = follow_checks(systems, setup.policies, binding, made.aim)
+    return replace(made, checks=(*made.checks, *by_hand, *_frozen(setup, made, clock)))
 
 
 def _history(tx: Transaction, binding: Binding, about: Incident | None) -> training.History:

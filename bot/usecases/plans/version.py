@@ -17,7 +17,6 @@ from bot.domain.models import (
     ModelVersion,
     Observation,
     Pointer,
-    Propagation,
     SignatureDiff,
     Target,
     Verdict,
@@ -26,6 +25,7 @@ from bot.domain.models import (
     previous_good,
 )
 from bot.domain.plan import Call, Check, CheckResult, Live, OperationKind, Plan, VersionMove
+from bot.usecases.plans.following import to_tell
 from bot.usecases.plans.mirrors import Following, mirror_calls, plan_mirrors
 from bot.usecases.systems import Systems
 
@@ -288,13 +288,6 @@ def calls_of(systems: Systems, binding: Binding, pointer: Pointer, aim: VersionM
     move = systems.registry(pointer.integration).plan_move(pointer.model, pointer.alias, version)
     told = (systems.deployers[t.integration].plan_serve(t.name, version) for t in to_tell(systems, binding))
     return (move, *told, *follow)
-
-
-def to_tell(systems: Systems, binding: Binding) -> Sequence[Target]:
-    """The targets that must be told, and can be."""
-    if binding.propagation is Propagation.WATCH:
-        return ()
-    return tuple(target for target in binding.serving if target.integration in systems.deployers)
 
 
 def _answer(facts: Facts) -> Observation | None:

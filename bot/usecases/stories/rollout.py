@@ -6,7 +6,7 @@ from bot.domain.errors import BotError
 from bot.domain.models import Binding, Observation, Target
 from bot.domain.operation import Operation
 from bot.usecases.once import Found, Once, Outcome, Step
-from bot.usecases.plans.version import to_tell
+from bot.usecases.plans.following import to_tell
 from bot.usecases.systems import Systems
 
 

@@ -7,6 +7,7 @@ Each step may be interrupted by kill -9 and is then run again: what it finds in 
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.domain.errors import BotError
 from bot.domain.incident import Status, mitigate
@@ -18,6 +19,7 @@ from bot.ports.engine import Steps
 from bot.ports.store import Transaction
 from bot.usecases import notify, operate
 from bot.usecases.once import Result, step_key
+from bot.usecases.plans.following import patience, restart_now
 from bot.usecases.stories.course import GO_ON, STOP, UNDO, Course, finish, record
 from bot.usecases.stories.mirrors import FOLLOW, Mirrors, not_moved, noted, pointer_step, with_behind
 from bot.usecases.stories.rollout import Told, tell
@@ -27,7 +29,9 @@ MOVE = "move the pointer"
 MOVE_BACK = "undo: move the pointer back"
 
 POLL_EVERY = 0.5
-"""Seconds between questions to the serving side while it follows."""
+"""Seconds between questions to the serving side while it follows, at least."""
+LOOKS = 300
+"""So many questions at most."""
 _DONE = {
     OperationKind.ROLLBACK: "rolled {model} back to version {version}",
     OperationKind.PROMOTE: "promoted version {version} of {model}",
@@ -101,13 +105,18 @@ class VersionStory:
             return GO_ON
         after = move(
             operation, OperationState.VERIFYING, stage=Stage.REGISTRY_CHANGED, evidence=result.text,
-            outcome="The registry was changed; whether it serves is being looked at.",
+            outcome=f"The registry was changed; {self._being_looked_at(operation)}",
         )  # fmt: skip
         tx.operations.save(after, expected=operation.state)
-        record(tx, after, Kind.CHANGED, f"{operation.ref}: registry changed. {result.text}")
+        restart = restart_now(self._course.setup.policies, self._binding(operation))
+        record(tx, after, Kind.CHANGED, f"{operation.ref}: registry changed. {result.text} {restart}".rstrip())
         tx.changes.add(self._change(after, tx))
         operate.show(tx, self._course.setup, after)
         return GO_ON
+
+    def _being_looked_at(self, operation: Operation) -> str:
+        restart = restart_now(self._course.setup.policies, self._binding(operation))
+        return f"whether it serves is being looked at. {restart}".rstrip()
 
     def _nothing_to_move(self, tx: Transaction, number: int) -> str:
         """What serves stays as it is; its mirrors are to follow."""
@@ -159,18 +168,22 @@ class VersionStory:
             watch = await self._watching.begin(operation)
             return await self._course.write(lambda tx: self._confirmed(tx, number, answers, behind, watch))
         text = f"The registry was changed; that version {version} serves is not confirmed: {answers.text}."
+        if restart_now(self._course.setup.policies, self._binding(operation)):
+            text = f"{text} It serves that version when it was restarted."
         text = " ".join((text, *behind))
         return await self._course.end(number, OperationState.INCONCLUSIVE, Kind.IN_DOUBT, text)
 
     async def _wait_for(self, operation: Operation, version: str) -> Answers:
         binding = self._binding(operation)
-        deadline = self._course.clock.now() + self._course.setup.policies.confirm_within
+        within = patience(self._course.setup.policies, binding) if binding is not None else timedelta()
+        deadline = self._course.clock.now() + within
+        pause = max(POLL_EVERY, within.total_seconds() / LOOKS)
         answers = Answers(confirmed=False, text="no serving target is configured")
         while binding is not None and binding.serving:
             answers = await self._ask(binding, version)
             if answers.confirmed or self._course.clock.now() >= deadline:
                 break
-            await self._course.clock.sleep(POLL_EVERY)
+            await self._course.clock.sleep(pause)
         return answers
 
     async def _ask(self, binding: Binding, version: str) -> Answers:
@@ -235,7 +248,7 @@ class VersionStory:
     def _moved_back(self, tx: Transaction, operation: Operation, result: Result) -> str:
         if not tx.keys.first("story", step_key(operation.number, MOVE_BACK)):
             return GO_ON  # told before a restart; its state is no witness, for it stays the same
-        after = progress(operation, outcome="The registry was moved back; whether it serves is being looked at.")
+        after = progress(operation, outcome=f"The registry was moved back; {self._being_looked_at(operation)}")
         if operation.state is OperationState.IN_DOUBT:
             after = move(operation, OperationState.UNDOING, outcome=after.outcome)
         tx.operations.save(after, expected=operation.state)
