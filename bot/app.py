@@ -18,6 +18,7 @@ import uvicorn
 from pydantic import BaseModel, SecretStr
 
 from bot import catalog as catalogs
+from bot.charts.studio import EXTRA, Studio, can_draw
 from bot.config.loader import Loaded
 from bot.config.settings import SlackMode
 from bot.domain.errors import BadInput, BotError, IntegrationError
@@ -37,6 +38,7 @@ from bot.store.sqlstore import SqlStore
 from bot.usecases import digest as digests
 from bot.usecases import hearing, operate, summaries, upstream
 from bot.usecases.asking import Asking
+from bot.usecases.charting.charter import Charter
 from bot.usecases.clockwork import Clockwork
 from bot.usecases.desk import Desk, PageLink
 from bot.usecases.execute import Executor
@@ -194,7 +196,9 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
     slack = SlackSide(slack_settings(parts.loaded), store, setup, clock, replica(parts.loaded))
     heartbeat = Heartbeat(store, clock, replica(parts.loaded), parts.engine.continue_work_of)
     executor = Executor(store, setup, parts.systems, clock, heartbeat, slack.nudge)
-    clockwork = Clockwork(store, setup, parts.systems, clock, slack.nudge)
+    charting = _charting(parts, slack)
+    charts = charting[1].want if charting else None
+    clockwork = Clockwork(store, setup, parts.systems, clock, slack.nudge, charts)
     asking = Asking(
         parts.systems.polls, lambda source: ask_one(source, store, setup, parts.systems, clock, slack.nudge)
     )
@@ -215,11 +219,28 @@ async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIte
         stack.push_async_callback(_stop_web, server)
         await slack.start(_desk(parts, token, slack.nudge))
         stack.push_async_callback(slack.stop)
+        if charting:
+            studio, charter = charting
+            stack.push_async_callback(studio.close)
+            await charter.start()
+            stack.push_async_callback(charter.stop)
         await jobs.start()
         stack.push_async_callback(jobs.stop)
         host, port = listening.getsockname()[:2]
         _log.info("serving on http://%s:%s (%s)", host, port, setup.origin)
         yield heartbeat
+
+
+def _charting(parts: Core, slack: SlackSide) -> tuple[Studio, Charter] | None:
+    """Who draws and shows charts, where they are wanted and can be drawn; that they can't is said once."""
+    if not parts.loaded.setup.charts:
+        return None
+    if not can_draw():
+        _log.info("charts are off: %s, or set slack.charts to false", EXTRA)
+        return None
+    studio = Studio()
+    setup, name = parts.loaded.setup, replica(parts.loaded)
+    return studio, Charter(parts.store, setup, parts.systems, parts.clock, studio, slack.gallery, name)
 
 
 def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide, pulse: Pulse) -> list[Job]:
@@ -464,6 +485,8 @@ async def diagnose(parts: Core) -> Reply:
     else:
         findings = await examine(settings, parts.loaded.setup)
         lines.extend((found.ok, f"{found.name}: {found.text} {found.fix}".strip()) for found in findings)
+    if parts.loaded.setup.charts:
+        lines.append((True, f"charts: {'can be drawn' if can_draw() else f'off; {EXTRA}'}"))
     for slug, adapter in parts.systems.health.items():
         try:
             lines.append((True, f"{slug}: {await adapter.probe()}"))

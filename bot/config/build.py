@@ -52,6 +52,7 @@ def setup(settings: Settings, raw: Raw, runbooks: Sequence[Runbook]) -> Setup:
         policies=policies(settings, raw),
         channel=settings.slack.channel,
         channels=dict(settings.slack.channels),
+        charts=settings.slack.charts,
         digests={"daily": _schedule(settings.digests.daily), "maturity": _schedule(settings.digests.maturity)},
         user_groups=dict(settings.slack.user_groups),
         reads={name: model.reads for name, model in settings.models.items() if model.reads},

@@ -93,6 +93,12 @@ class Slack(Section):
     channels: Mapping[Name, Channel] = Field(
         {}, title="Channels of teams", description="Team → channel, for teams that do not use the common one."
     )
+    charts: bool = Field(
+        True,
+        title="Charts",
+        description="Pictures in an incident's thread: the alert's own query over time, where Prometheus can be asked, "
+        "and how far each feature has drifted. Needs `pip install 'mlops-bot[charts]'`.",
+    )
     user_groups: Mapping[RoleName, Name] = Field(
         {},
         title="Slack user groups of roles",

@@ -154,11 +154,13 @@ def _time_in_words(chart: TimeChart) -> str:
     below = chart.threshold is not None and chart.threshold.bad is Direction.BELOW
     since = chart.began.timestamp() - chart.step
     at, worst = (min if below else max)([p for p in points if p[0] >= since] or points, key=lambda point: point[1])
+    last_at, last = max(points, key=lambda point: point[0])
+    if len(chart.lines) == 1 and number(last) == number(worst):
+        at, worst = last_at, last  # it still is as bad as that
     name = chart.metric if len(chart.lines) == 1 else f"{chart.metric} ({_worst_line(chart.lines, (at, worst))})"
     said = f"{name} {number(worst)} at {clock(at, days)}"
     if chart.threshold is not None:
         said += f" against a limit of {number(chart.threshold.value)}"
-    last_at, last = max(points, key=lambda point: point[0])
     if len(chart.lines) == 1 and last_at > at + chart.step:
         said += f", {number(last)} at {clock(last_at, days)}"
     told = "; ".join(f"{marker.text} {clock(marker.at, days)}" for marker in chart.markers)

@@ -8,6 +8,9 @@ from bot.domain.chart import Chart, Picture
 from bot.domain.errors import BotError
 from bot.ports.store import Transaction
 
+SLACK = "slack"
+"""What the errors of a gallery call their system."""
+
 
 class NotDrawn(BotError):
     """The picture could not be drawn; nothing else was harmed. `lasting`: another try would end alike."""

@@ -13,7 +13,7 @@ BOT_SCOPES: Mapping[str, str] = {
     "channels:read": "to find that channel by its name",
     "chat:write": "to post cards, plans and digests",
     "commands": "for /mlops and the shortcuts",
-    "files:write": "to hand over exported timelines",
+    "files:write": "to hand over exported timelines, and to show charts",
     "groups:history": "as channels:history, in private channels it was invited to",
     "groups:read": "as channels:read, for private channels it was invited to",
     "im:history": "to find its own direct messages after a crash",

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bot.ports.clock import Clock
 from bot.ports.store import Store
 from bot.slack.connection import Connection, Identity, SlackSettings
+from bot.slack.gallery import Gallery
 from bot.slack.listeners import interactions
 from bot.slack.listeners.edge import Edge
 from bot.slack.listeners.messages import SlackEvents
@@ -36,6 +37,11 @@ class SlackSide:
         self._edge: Edge | None = None
         self._handler: AsyncSlackRequestHandler | None = None
         self._inbox: asyncio.Task[None] | None = None
+
+    @property
+    def gallery(self) -> Gallery:
+        """Shows pictures; usable once it is started."""
+        return Gallery(self._connection)
 
     def nudge(self) -> None:
         """There is something new to show."""

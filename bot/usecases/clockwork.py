@@ -1,7 +1,7 @@
 """What happens by itself: due timers, digests, looking at models and sources. Each tick is one short transaction."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -10,6 +10,7 @@ from bot.ports.clock import Clock
 from bot.ports.store import Store, Timer, Transaction
 from bot.usecases import digest as digests
 from bot.usecases import notify, operate, telling
+from bot.usecases.charting import owed
 from bot.usecases.decide import expire
 from bot.usecases.reply import Reply
 from bot.usecases.setup import Setup
@@ -26,7 +27,12 @@ _log = logging.getLogger(__name__)
 class Clockwork:
     """The jobs' bodies; when they run is the scheduler's business."""
 
-    def __init__(self, store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, setup: Setup, systems: Systems, clock: Clock, nudge: Callable[[], None],
+        charts: Callable[[Timer], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`charts` is told which chart is due; without it none is made."""
+        self._charts = charts
         self._store = store
         self._setup = setup
         self._systems = systems
@@ -35,8 +41,10 @@ class Clockwork:
 
     async def timers(self) -> int:
         """Do what is due: escalations, reminders, expiries. A timer and what it causes are one commit."""
+        rung: list[Timer] = []
         try:
-            done = await self._store.write(self._ring_due)
+            done = await self._store.write(partial(self._ring_due, rung=rung))
+            self._hand_over(rung)
         except Exception as error:  # noqa: BLE001 - one timer that can't be rung must not silence the others
             _log.warning("timers that are due together could not be rung, so they are rung one by one: %s", error)
             done = await self._one_by_one()
@@ -44,11 +52,17 @@ class Clockwork:
             self._nudge()
         return done
 
-    def _ring_due(self, tx: Transaction) -> int:
-        due = tx.timers.take_due(tx.now)
-        for timer in due:
+    def _ring_due(self, tx: Transaction, rung: list[Timer]) -> int:
+        rung[:] = tx.timers.take_due(tx.now)
+        for timer in rung:
             self._ring(tx, timer)
-        return len(due)
+        return len(rung)
+
+    def _hand_over(self, rung: Sequence[Timer]) -> None:
+        """What takes time is begun after the commit."""
+        for timer in rung:
+            if timer.kind == owed.KIND and self._charts is not None:
+                self._charts(timer)
 
     async def _one_by_one(self) -> int:
         """Ring each in a commit of its own; one that fails is rung again later."""
@@ -65,6 +79,7 @@ class Clockwork:
                 continue
             if not taken:
                 return done
+            self._hand_over(taken)
             done += 1
 
     def _ring_one(self, tx: Transaction, taken: list[Timer]) -> None:
@@ -80,6 +95,8 @@ class Clockwork:
                 notify.remind(tx, self._setup, timer.ref)
             case telling.TELL:
                 telling.tell_due(tx, timer.ref)
+            case owed.KIND if self._charts is not None:
+                owed.ring(tx, timer)
             case operate.EXPIRE:
                 expire(tx, self._setup, timer.ref)
             case _:

@@ -11,6 +11,7 @@ from bot.domain.severity import from_labels
 from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.store import Place, Transaction
 from bot.usecases import notify, policy, upstream
+from bot.usecases.charting import owed
 from bot.usecases.setup import Setup
 from bot.usecases.telling import AlertLog, monitor, name_of, tell
 
@@ -62,6 +63,7 @@ class Rooms:
             self.tx.timeline.extend([(incident.number, draft) for draft in self._first(incident, alert, evidence)])
             incident = upstream.placed(self.tx, self.setup, incident, self.known)
             notify.announce(self.tx, self.setup, incident)
+            owed.owe(self.tx, self.setup, incident, alert)
             if incident.part_of is None:  # what the data does to many models, no change of one of them mends
                 policy.consider(self.tx, self.setup, incident, alert.name)
             self._keep(place, replace(incident, told_fired=1))

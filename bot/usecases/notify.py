@@ -9,6 +9,7 @@ from bot.domain.post import Lane, Post, PostKind
 from bot.domain.routing import NO_RULE, Assignment, Route
 from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.store import Timer, Transaction
+from bot.usecases.charting import owed
 from bot.usecases.reply import Mentions, Reply, to_json
 from bot.usecases.setup import Setup
 
@@ -141,8 +142,9 @@ def quiet(tx: Transaction, number: int) -> None:
 
 
 def resolved(tx: Transaction, setup: Setup, incident: Incident) -> None:
-    """The clocks stop, and who is Informed gets the summary."""
+    """The clocks stop, and who is Informed gets the summary; the thread, the whole course."""
     quiet(tx, incident.number)
+    owed.owe_end(tx, setup, incident)
     show(tx, incident)
     refresh_pages(tx, incident)
     for assignment in _one_each(incident.route.informed):

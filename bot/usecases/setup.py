@@ -152,6 +152,8 @@ class Setup:
     channel: str = "#ml-incidents"
     channels: Mapping[str, str] = field(default_factory=dict)
     """Team → channel, where it isn't the default one."""
+    charts: bool = False
+    """Whether an incident's thread gets pictures."""
     digests: Mapping[str, Schedule] = field(default_factory=dict)
     """`daily` and `maturity`."""
     user_groups: Mapping[Role, str] = field(default_factory=dict)
