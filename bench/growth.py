@@ -34,6 +34,7 @@ SINGLE = 15
 PACE = 2.2
 """Seconds between them: see `alert_to_slack`."""
 REST = 8.0
+NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,5 +163,6 @@ async def _singles(bot: targets.Bot, http: httpx.AsyncClient) -> tuple[list[floa
         answered.append((time.time() - sent[name]) * 1000)
         await asyncio.sleep(PACE)
     calls = [(float(call["at"]), str(call["arguments"])) for call in await slack.calls("chat.postMessage")]
-    shown = [(min(at for at, said in calls if name in said) - began) * 1000 for name, began in sent.items()]
+    first = {name: min((at for at, said in calls if name in said), default=NEVER) for name in sent}
+    shown = [(first[name] - began) * 1000 for name, began in sent.items()]
     return answered, shown
