@@ -82,6 +82,7 @@ def connect(loaded: Loaded, http: HttpClients, clock: Clock) -> Systems:
     return Systems(
         sources=catalogs.having(built, ports.AlertSource),
         polls=catalogs.having(built, ports.AlertPoll),
+        messages=catalogs.having(built, ports.MessageSource),
         registries=catalogs.having(built, ports.Registry),
         servings=catalogs.having(built, ports.Serving),
         deployers=catalogs.having(built, ports.Deployer),
@@ -94,6 +95,17 @@ def connect(loaded: Loaded, http: HttpClients, clock: Clock) -> Systems:
         guarantees={slug: catalog.manifests[slug].guarantees for slug in built},
         cannot={slug: catalog.manifests[slug].cannot for slug in built},
     )
+
+
+def _say_unreadable(loaded: Loaded, systems: Systems) -> None:
+    """Raise BadInput when messages are to be read by an integration that reads none."""
+    for adoption in loaded.setup.adoptions:
+        if adoption.integration not in systems.messages:
+            able = ", ".join(systems.messages) or "none"
+            raise BadInput(
+                f"slack.adopt: {adoption.integration} reads no messages in channels, or needs settings first.",
+                not_done="The bot was not started.", next_step=f"These can: {able}.",
+            )  # fmt: skip
 
 
 def _raw(loaded: Loaded, slug: str) -> Mapping[str, object] | None:
@@ -127,6 +139,7 @@ async def core(loaded: Loaded, *, serve: bool) -> AsyncIterator[Core]:
     store = SqlStore(url, clock, engine.start_work)
     http = HttpClients()
     systems = connect(loaded, http, clock)
+    _say_unreadable(loaded, systems)
     await store.open()
     try:
         if not serve:
@@ -193,7 +206,7 @@ async def serve(loaded: Loaded) -> None:
 async def running(parts: Core, token: str, listening: socket.socket) -> AsyncIterator[Heartbeat]:
     """Everything of a serving process, started in order and stopped in the reverse one."""
     setup, store, clock = parts.loaded.setup, parts.store, parts.clock
-    slack = SlackSide(slack_settings(parts.loaded), store, setup, clock, replica(parts.loaded))
+    slack = SlackSide(slack_settings(parts.loaded), store, setup, clock, replica(parts.loaded), systems=parts.systems)
     heartbeat = Heartbeat(store, clock, replica(parts.loaded), parts.engine.continue_work_of)
     executor = Executor(store, setup, parts.systems, clock, heartbeat, slack.nudge)
     charting = _charting(parts, slack)
@@ -507,7 +520,8 @@ def manifest(loaded: Loaded) -> str:
             not_done="No manifest was made.", next_step="Set web.base_url (MLOPS_BOT_WEB__BASE_URL).",
         )  # fmt: skip
     mode: Literal["http", "socket"] = "http" if loaded.settings.slack.mode is SlackMode.HTTP else "socket"
-    return slack_manifest(mode=mode, base_url=str(web.base_url or f"http://{web.host}:{web.port}"))
+    adopts = bool(loaded.setup.adoptions)
+    return slack_manifest(mode=mode, base_url=str(web.base_url or f"http://{web.host}:{web.port}"), adopts=adopts)
 
 
 def _rows(loaded: Loaded) -> list[catalogs.Row]:

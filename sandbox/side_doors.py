@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from sandbox.bodies import TooLarge, loads, read
 from sandbox.interactions.exchanges import Refused
+from sandbox.workspace import hooks
 from sandbox.workspace.values import Call, Json
 from sandbox.world import Sandbox
 
@@ -35,7 +36,19 @@ class SideDoors:
             Route("/files/{id}/{name:path}", self.download, methods=["GET"]),
             Route("/response/{team}/{id}", self.respond, methods=["POST"]),
             Route("/archives/{channel}/{stamp}", self.message, methods=["GET"]),
+            Route("/services/{team}/{bot}/{secret}", self.hook, methods=["POST"]),
         ]
+
+    async def hook(self, request: Request) -> Response:
+        """An incoming webhook of another app, called as its bot's id says: `/services/T0SANDBOX/B0ALERTS1/anything`."""
+        try:
+            body = _answer(await read(request, MOST_ANSWERED), request.headers.get("content-type", ""))
+        except TooLarge:
+            return PlainTextResponse("request entity too large", 413)
+        if body is None:
+            return PlainTextResponse("invalid_payload", 400)
+        word = hooks.post(self._workspace, request.path_params["bot"], body)
+        return PlainTextResponse("ok") if word is None else PlainTextResponse(word, hooks.STATUS.get(word, 400))
 
     async def upload(self, request: Request) -> Response:
         """The bytes of a file, raw or in a form; without any token."""

@@ -28,7 +28,7 @@ from bot.domain.plan import OperationKind
 from bot.domain.routing import Filling, Phase, RaciTable, Role, Roster, Rule
 from bot.domain.runbook import Runbook
 from bot.domain.severity import WORDS
-from bot.usecases.setup import FreezeWindow, Monitor, Policies, Policy, Schedule, Setup
+from bot.usecases.setup import Adoption, FreezeWindow, Monitor, Policies, Policy, Schedule, Setup
 
 _KINDS: Mapping[Done, OperationKind] = {
     Done.ROLLBACK: OperationKind.ROLLBACK, Done.FREEZE: OperationKind.FREEZE, Done.RETRAIN: OperationKind.RETRAIN,
@@ -56,6 +56,7 @@ def setup(settings: Settings, raw: Raw, runbooks: Sequence[Runbook]) -> Setup:
         digests={"daily": _schedule(settings.digests.daily), "maturity": _schedule(settings.digests.maturity)},
         user_groups=dict(settings.slack.user_groups),
         reads={name: model.reads for name, model in settings.models.items() if model.reads},
+        adoptions=tuple(Adoption(a.channel, a.integration, frozenset(a.senders)) for a in settings.slack.adopt),
         origin=_short(raw.tree.place(())),
     )
 

@@ -26,6 +26,7 @@ def check(
     _routing(settings, setup, raw)
     check_models(settings, raw, known, unset)
     _teams(settings, raw)
+    _adoptions(settings, raw, known)
     check_policies(settings, setup, raw)
     _web(settings, raw, secrets=secrets)
 
@@ -230,6 +231,21 @@ def _teams(settings: Settings, raw: Raw) -> None:
         if name not in known:
             what = f"{dotted(path)}: no model {'is' if word == 'model' else 'belongs to a team'} called “{name}”"
             raw.add(path, what, near(name, sorted(known)) or "add it under `models`", Gravity.WARNING)
+
+
+def _adoptions(settings: Settings, raw: Raw, known: Collection[str]) -> None:
+    """A message is read by one integration."""
+    seen: dict[tuple[str, str], int] = {}
+    for place, given in enumerate(settings.slack.adopt):
+        path: Path = ("slack", "adopt", place)
+        if given.integration not in known:
+            what = f"{dotted(path)}.integration: there is no integration “{given.integration}”"
+            raw.add((*path, "integration"), what, near(given.integration, sorted(known)))
+        for sender in given.senders:
+            first = seen.setdefault((given.channel, sender), place)
+            if first != place:
+                what = f"{dotted(path)}.senders: what {sender} posts in {given.channel} is read by entry {first + 1}"
+                raw.add((*path, "senders"), what, "a message is read by one integration: name the sender once")
 
 
 # ---------------------------------------------------------------- the web side

@@ -216,4 +216,12 @@ Name = Annotated[str, matching(r"[^\s\x00-\x1f][^\x00-\x1f]{0,198}", "a name", "
 SlackUser = Annotated[
     str, matching(r"[UW][A-Z0-9]{1,20}", "a Slack member id", "copy it from the profile (⋮ → Copy member ID): U…")
 ]
+SlackBot = Annotated[
+    str,
+    matching(
+        r"[BA][A-Z0-9]{2,20}",
+        "the id of a bot or an app",
+        "copy it from the app's page (A…), or a message's bot_id (B…)",
+    ),
+]
 Address = Annotated[str, matching(r"https?://[^\s/]+\S*", "a web address", "begin with http:// or https://")]

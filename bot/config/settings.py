@@ -19,6 +19,7 @@ from bot.config.fields import (
     Patterns,
     PhaseName,
     RoleName,
+    SlackBot,
     SlackUser,
     Zone,
     json_text,
@@ -64,6 +65,20 @@ class SlackMode(StrEnum):
     HTTP = "http"
 
 
+class AdoptSettings(Section):
+    """A channel in which other bots post alerts. Only messages of the senders named here are read, or kept."""
+
+    channel: Channel = Field(title="Channel", description="Where they post. The bot must be a member.")
+    integration: Key = Field(
+        title="Integration", description="Whose messages these are: `alertmanager` or `grafana`; it reads them."
+    )
+    senders: Annotated[tuple[SlackBot, ...], BeforeValidator(listed)] = Field(
+        title="Senders",
+        description="Ids of bots (`B…`; each incoming webhook has one) or apps (`A…`). Nobody else is read.",
+        min_length=1,
+    )
+
+
 class Slack(Section):
     """The workspace and where incidents are shown."""
 
@@ -103,6 +118,9 @@ class Slack(Section):
         {},
         title="Slack user groups of roles",
         description="Role → user group (`S…` or its handle), mentioned in the place of single people.",
+    )
+    adopt: tuple[AdoptSettings, ...] = Field(
+        (), title="Alerts posted by other bots", description=str(AdoptSettings.__doc__)
     )
 
     def missing(self) -> tuple[str, ...]:

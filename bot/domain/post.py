@@ -25,6 +25,10 @@ class PostKind(StrEnum):
     """`body`: the digest as JSON of a `Reply`."""
     NOTICE = "notice"
     """`body`: the notice as JSON of a `Reply`."""
+    FOREIGN = "foreign"
+    """A message of somebody else, in whose thread we answer: never sent, never edited."""
+    ADOPTED = "adopted"
+    """Below a message that told alerts: which incidents those are. `ref`: the first; `body`: all numbers as JSON."""
     STORM = "storm"
     """Many problems at once, in one message: those whose posts are `listed` in it. `body`: a `Storm` as JSON."""
 

@@ -164,7 +164,7 @@ def has_values(alert: Alert, group: str) -> bool:
 def heard(hearsay: Hearsay, part: MessagePart, message: ChannelMessage, source: str, instance: str) -> Alert:
     """An alert of low fidelity: what fires is only known by its words, and since when by the message's own time."""
     resolved = hearsay.status is AlertStatus.RESOLVED
-    summary = " ".join((part.text or part.title).split())[:1_000]
+    summary = " ".join(f"{part.text} {part.fields}".split())[:1_000]
     return Alert(
         source=source,
         instance=instance,

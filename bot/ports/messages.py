@@ -11,12 +11,14 @@ from bot.domain.alert import Alert, AlertStatus
 
 @dataclass(frozen=True, slots=True)
 class MessagePart:
-    """One attachment of a message, in plain text: the chat's own notation is undone. What is missing is empty."""
+    """A piece of a message, in plain text: the chat's own notation is undone. What is missing is empty."""
 
     title: str = ""
     link: str = ""
     """Where the title leads."""
     text: str = ""
+    fields: str = ""
+    """Its fields, `name: value` on a line."""
     footer: str = ""
     color: str = ""
     """Six hex digits in lower case, or the sender's word for it."""
@@ -33,9 +35,8 @@ class ChannelMessage:
     said_at: datetime
     """When it was posted, or edited last."""
     permalink: str = ""
-    text: str = ""
-    """Its own text, with that of its blocks."""
     parts: tuple[MessagePart, ...] = ()
+    """Its attachments; of a message without any, the text of its blocks, or its own: the first line is the title."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,8 @@ async def examine(settings: SlackSettings, setup: Setup) -> Sequence[Finding]:
 
 def _channels(setup: Setup) -> Sequence[str]:
     digests = [schedule.channel for schedule in setup.digests.values() if schedule.channel]
-    return tuple(dict.fromkeys([setup.channel, *setup.channels.values(), *digests]))
+    read = [adoption.channel for adoption in setup.adoptions]
+    return tuple(dict.fromkeys([setup.channel, *setup.channels.values(), *digests, *read]))
 
 
 async def _token(connection: Connection) -> Finding:

@@ -24,18 +24,21 @@ BOT_SCOPES: Mapping[str, str] = {
 """Every permission that is asked for, with the reason."""
 
 BOT_EVENTS = ("app_home_opened", "app_mention", "reaction_added")
+ADOPT_EVENTS = ("message.channels", "message.groups")
+"""Only where alerts are picked up that other bots post (`slack.adopt`): Slack sends all messages or none."""
 
 
-def manifest(*, mode: Literal["socket", "http"], base_url: str) -> str:
+def manifest(*, mode: Literal["socket", "http"], base_url: str, adopts: bool = False) -> str:
     """The manifest as JSON, to be pasted at *Create an app → From a manifest*."""
-    return json.dumps(build(mode=mode, base_url=base_url), indent=2, ensure_ascii=False)
+    return json.dumps(build(mode=mode, base_url=base_url, adopts=adopts), indent=2, ensure_ascii=False)
 
 
-def build(*, mode: Literal["socket", "http"], base_url: str) -> dict[str, Any]:
-    """The manifest as a value. In HTTP mode Slack posts to `base_url`/slack/events."""
+def build(*, mode: Literal["socket", "http"], base_url: str, adopts: bool = False) -> dict[str, Any]:
+    """The manifest as a value. In HTTP mode Slack posts to `base_url`/slack/events. `adopts`: it reads other bots."""
     url = f"{base_url.rstrip('/')}/slack/events"
     http = {"url": url} if mode == "http" else {}
     request = {"request_url": url} if mode == "http" else {}
+    events = [*BOT_EVENTS, *(ADOPT_EVENTS if adopts else ())]
     return {
         "display_information": {
             "name": "MLOps bot",
@@ -66,7 +69,7 @@ def build(*, mode: Literal["socket", "http"], base_url: str) -> dict[str, Any]:
         },
         "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
         "settings": {
-            "event_subscriptions": {"bot_events": list(BOT_EVENTS), **request},
+            "event_subscriptions": {"bot_events": events, **request},
             "interactivity": {"is_enabled": True, **request},
             "org_deploy_enabled": False,
             "socket_mode_enabled": mode == "socket",

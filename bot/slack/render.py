@@ -1,12 +1,15 @@
 """From a post to its message: which view it needs, and which blocks show it."""
 
+import json
 from dataclasses import dataclass, field, replace
 
+from bot.domain.errors import NotFound
 from bot.domain.post import Post, PostKind
 from bot.ports.store import Transaction
 from bot.slack.blocks import card as cards
 from bot.slack.blocks import operation as operations
 from bot.slack.blocks import storm as storms
+from bot.slack.blocks.adopted import adopted
 from bot.slack.blocks.message import POST_EVENT, Message, Metadata
 from bot.slack.blocks.replies import reply_message
 from bot.usecases import notify
@@ -47,6 +50,10 @@ class Renderer:
                 message = cards.summary(self._incident(post.ref), self._link(post.ref))
             case PostKind.STORM:
                 message = storms.storm(storm_view(self.tx, self.setup, post), self._link)
+            case PostKind.ADOPTED:
+                message = adopted([(self._incident(n).incident, self._link(n)) for n in json.loads(post.body)])
+            case PostKind.FOREIGN:
+                raise NotFound("This message is somebody else's.", not_done="It was not touched.")
             case PostKind.DIGEST | PostKind.NOTICE:
                 message = reply_message(from_json(post.body), self.setup)
         return replace(message, metadata=Metadata(POST_EVENT, {"key": post.key, "revision": post.wanted}))

@@ -12,26 +12,39 @@ from starlette.responses import Response
 from bot.ports.clock import Clock
 from bot.ports.store import Store
 from bot.slack.connection import Connection, Identity, SlackSettings
+from bot.slack.finder import Finder
 from bot.slack.gallery import Gallery
 from bot.slack.listeners import interactions
+from bot.slack.listeners.adopted import Adopter
 from bot.slack.listeners.edge import Edge
 from bot.slack.listeners.messages import SlackEvents
 from bot.slack.projector import Projector
 from bot.slack.render import TEAM_URL
+from bot.usecases.adopt import Adopting
 from bot.usecases.desk import Desk
 from bot.usecases.setup import Setup
+from bot.usecases.systems import Systems
 
 
 class SlackSide:
     """Listeners, connection and projector. The projector can be nudged before anything is connected."""
 
     def __init__(
-        self, settings: SlackSettings, store: Store, setup: Setup, clock: Clock, replica: str = "the only one"
+        self,
+        settings: SlackSettings,
+        store: Store,
+        setup: Setup,
+        clock: Clock,
+        replica: str = "the only one",
+        *,
+        systems: Systems | None = None,
     ) -> None:
-        """`replica` is this process's name among those that share the store."""
+        """`replica` is this process's name among those that share the store; `systems` read what other bots post."""
         self._settings = settings
         self._store = store
         self._clock = clock
+        self._setup = setup
+        self._systems = systems or Systems()
         self._connection = Connection(settings, clock, self._remember)
         self._projector = Projector(store, setup, self._connection, clock, replica)
         self._edge: Edge | None = None
@@ -62,13 +75,19 @@ class SlackSide:
         )
         edge = Edge(desk, lambda: self._connection.client)
         self._edge = edge
-        events = SlackEvents(edge, self._store, self._clock)
+        events = SlackEvents(edge, self._store, self._clock, self._adopter())
         events.register(app)
         interactions.register(app, edge)
         self._handler = AsyncSlackRequestHandler(app)
         await self._connection.connect(app)
         await self._projector.start()
         self._inbox = asyncio.create_task(events.keep_up(), name="slack-inbox")
+
+    def _adopter(self) -> Adopter | None:
+        if not self._setup.adoptions:
+            return None
+        adopting = Adopting(self._store, self._setup, self._systems, self.nudge)
+        return Adopter(self._setup.adoptions, adopting, Finder(self._connection, self._setup), self._store)
 
     async def stop(self) -> None:
         """Finish what is being answered, then let go."""

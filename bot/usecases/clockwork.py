@@ -8,8 +8,8 @@ from functools import partial
 
 from bot.ports.clock import Clock
 from bot.ports.store import Store, Timer, Transaction
+from bot.usecases import adopt, notify, operate, telling
 from bot.usecases import digest as digests
-from bot.usecases import notify, operate, telling
 from bot.usecases.charting import owed
 from bot.usecases.decide import expire
 from bot.usecases.reply import Reply
@@ -97,6 +97,8 @@ class Clockwork:
                 telling.tell_due(tx, timer.ref)
             case owed.KIND if self._charts is not None:
                 owed.ring(tx, timer)
+            case adopt.ANSWER:
+                adopt.answer_due(tx, timer)
             case operate.EXPIRE:
                 expire(tx, self._setup, timer.ref)
             case _:

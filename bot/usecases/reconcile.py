@@ -117,7 +117,9 @@ class _Round:
             since = datetime.fromisoformat(before.get(name, self.asked_at.isoformat()))
             absent[name] = since.isoformat()
             last = tx.episodes.alert_of(episode)
-            if last is not None and self.asked_at - since >= self.setup.policies.absent_for:
+            if last is None or last.low_fidelity:  # read from words: its source doesn't list it under this identity
+                continue
+            if self.asked_at - since >= self.setup.policies.absent_for:
                 gone.append(replace(last, status=AlertStatus.RESOLVED, starts_at=episode.starts_at, ends_at=since))
         if absent or before:
             tx.keys.put(ABSENT, self.source, json.dumps(absent))
@@ -133,8 +135,9 @@ class _Round:
         for incident in witness.unconfirmed(tx, self.source, before=self.asked_at):
             if incident.number in self.doubted:
                 continue
-            if any(tx.episodes.key_of(a) in listed for a in tx.episodes.alerts_of(incident.number, limit=1_000)):
-                continue  # it fires again, silenced: "lists none of its alerts" would be untrue
+            alerts = tx.episodes.alerts_of(incident.number, limit=1_000)
+            if any(a.low_fidelity or tx.episodes.key_of(a) in listed for a in alerts):
+                continue  # it fires again, silenced: "lists none of its alerts" would be untrue; or it can't be told
             by = Actor(ActorKind.SYSTEM, self.source, self.source)
             after, draft = confirm(incident, tx.now, by, f"asked, {self.source} lists none of its alerts any more")
             tx.incidents.save(after)

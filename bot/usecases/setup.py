@@ -24,6 +24,17 @@ class Schedule:
     enabled: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A channel in which other bots post alerts: whose messages are read, and which integration reads them."""
+
+    channel: str
+    """`#name`, or the channel's id."""
+    integration: str
+    senders: frozenset[str]
+    """Ids of bots (`B…`) and apps (`A…`)."""
+
+
 class Mode(StrEnum):
     """What the bot does by itself when an alert of a policy fires."""
 
@@ -159,6 +170,8 @@ class Setup:
     user_groups: Mapping[Role, str] = field(default_factory=dict)
     reads: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Model → the datasets that it reads."""
+    adoptions: tuple[Adoption, ...] = ()
+    """Nothing is read by default."""
     origin: str = "the defaults"
 
     def binding(self, model: str, environment: str | None = None) -> Binding | None:

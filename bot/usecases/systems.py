@@ -12,6 +12,7 @@ from bot.ports.systems import (
     ChangeFeed,
     Deployer,
     Health,
+    MessageSource,
     Metrics,
     Orchestrator,
     PipelineSwitch,
@@ -27,6 +28,7 @@ class Systems:
 
     sources: Mapping[str, AlertSource] = field(default_factory=dict)
     polls: Mapping[str, AlertPoll] = field(default_factory=dict)
+    messages: Mapping[str, MessageSource] = field(default_factory=dict)
     registries: Mapping[str, Registry] = field(default_factory=dict)
     servings: Mapping[str, Serving] = field(default_factory=dict)
     deployers: Mapping[str, Deployer] = field(default_factory=dict)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.domain.alert import Alert, AlertStatus
 from bot.kit.parsing import fingerprint_of, link
-from bot.kit.told import hearsay_of, heard
+from bot.kit.told import heard, hearsay_of
 from bot.ports.messages import ChannelMessage, Hearsay, MessagePart
 
 ALERTS = 20

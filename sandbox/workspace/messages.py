@@ -132,6 +132,8 @@ def _body(workspace: Workspace, author: Person, content: Json, ts: str) -> Json:
         app = workspace.app
         profile = {"id": app.bot_id, "app_id": app.id, "name": app.name, "deleted": False, "team_id": workspace.team.id}
         body |= {"bot_id": app.bot_id, "app_id": app.id, "bot_profile": profile}
+    if content.get("subtype") == "bot_message":
+        del body["user"]  # an incoming webhook is nobody's account
     return body | {"text": ""} | named_blocks(workspace, content)
 
 

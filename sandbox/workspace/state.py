@@ -143,7 +143,9 @@ class Workspace:
                 "subscribed": self.app.user_id in users or message.by_app,
             }
         elif message.is_reply:
-            shown["parent_user_id"] = self.conversations[message.channel].messages[message.thread].body["user"]
+            parent = self.conversations[message.channel].messages[message.thread].body
+            if "user" in parent:  # an incoming webhook is nobody
+                shown["parent_user_id"] = parent["user"]
         else:
             shown.pop("thread_ts", None)
         return shown

@@ -1,6 +1,7 @@
 """Fixtures as deliveries: `NAME.json` is a body, `NAME.request.json` its headers and query, `NAME.dead.json` unreadable.
 
-`NAME.http.json` is a conversation, `NAME.answer.json` an answer of an API, `NAME.schema.json` a schema: no deliveries.
+`NAME.message.json` is posted in a channel, `NAME.http.json` a conversation, `NAME.answer.json` an answer of an API,
+`NAME.schema.json` a schema: no deliveries.
 """
 
 import json
@@ -12,7 +13,7 @@ from bot.ports.systems import Delivery
 
 NOW = datetime(2026, 11, 23, 3, 10, tzinfo=UTC)
 ROOT = Path(__file__).parents[2] / "integrations"
-NO_DELIVERY = (".request.json", ".http.json", ".answer.json", ".schema.json", ".dead.json")
+NO_DELIVERY = (".message.json", ".request.json", ".http.json", ".answer.json", ".schema.json", ".dead.json")
 
 
 def delivery(

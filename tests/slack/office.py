@@ -60,7 +60,8 @@ class Office:
 
     async def start(self, **other: Any) -> SlackSide:
         """The bot's Slack side; it is connected when this returns, unless its tokens are wrong."""
-        side = SlackSide(self.settings(**other), self.world.store, self.world.setup, self.world.clock)
+        world = self.world
+        side = SlackSide(self.settings(**other), world.store, world.setup, world.clock, systems=world.systems)
         self.sides.append(side)
         self.world.on_nudge = side.nudge
         await side.start(self.world.desk)

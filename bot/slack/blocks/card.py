@@ -103,8 +103,11 @@ def _facts(view: IncidentView) -> list[Element]:
     line += [text("\nSince ", bold=True), *_since(incident)]
     if incident.summary and incident.summary != incident.title:
         line += [text("\n"), text(clean(incident.summary, 300, one_line=True), italic=True)]
+    heard = any(alert.low_fidelity for alert in view.alerts)
+    if heard:
+        line.append(text("\nRead from a message; low fidelity: its labels and its real beginning are not known"))
     if incident.url:
-        line += [text("\n"), link("The alert at its source", incident.url)]
+        line += [text("\n"), link("The message" if heard else "The alert at its source", incident.url)]
     return line
 
 

@@ -1,4 +1,4 @@
-"""Slack events: 📌 on a message, App Home, a mention. Each is persisted before it is handled, and handled once."""
+"""Slack events: 📌, App Home, a mention, another bot's alert. Each is persisted first, and handled once."""
 
 import json
 import logging
@@ -18,6 +18,7 @@ from bot.slack.blocks.home import home
 from bot.slack.blocks.message import Message
 from bot.slack.blocks.replies import reply_message
 from bot.slack.connection import about_token, api_error
+from bot.slack.listeners.adopted import Adopter
 from bot.slack.listeners.edge import NETWORK, Edge, blocks_of
 from bot.slack.listeners.said import after_mention, readable
 from bot.usecases.desk import Place
@@ -45,8 +46,10 @@ Payload = Mapping[str, Any]
 class SlackEvents:
     """The inbox: what Slack tells us is on disk before Bolt acknowledges it."""
 
-    def __init__(self, edge: Edge, store: Store, clock: Clock) -> None:
+    def __init__(self, edge: Edge, store: Store, clock: Clock, adopter: Adopter | None = None) -> None:
+        """`adopter` takes the messages of other bots that are to be read; without one no message is looked at."""
         self._edge = edge
+        self._adopter = adopter
         self._store = store
         self._clock = clock
         self._busy: set[str] = set()
@@ -56,6 +59,8 @@ class SlackEvents:
             "app_home_opened": self._home,
             "app_mention": self._mention,
         }
+        if adopter is not None:
+            self._handlers = {**self._handlers, "message": adopter.handle}
 
     def register(self, app: AsyncApp) -> None:
         """Middleware first: it runs before the listener, and so before the acknowledgement."""
@@ -64,7 +69,7 @@ class SlackEvents:
         async def persist(body: Payload, next: Callable[[], Awaitable[BoltResponse]]) -> BoltResponse:  # noqa: A002 - Bolt's name
             event_id = body.get("event_id")
             kind = (body.get("event") or {}).get("type")
-            if event_id is None or kind not in self._handlers:
+            if event_id is None or kind not in self._handlers or not self._wanted(body):
                 return await next()
             text = json.dumps(body)
             fresh = await self._store.write(lambda tx: tx.inbox.put(str(event_id), text))
@@ -73,8 +78,12 @@ class SlackEvents:
                 self._edge.go(self._handle(str(event_id), body))
             return await next()
 
-        for kind in (*self._handlers, "message"):
+        for kind in dict.fromkeys((*self._handlers, "message")):
             app.event(kind)(_taken)
+
+    def _wanted(self, body: Payload) -> bool:
+        """Of messages only those that are to be read: the others are nobody's business, and not kept."""
+        return body["event"]["type"] != "message" or (self._adopter is not None and self._adopter.wants(body))
 
     async def keep_up(self) -> None:
         """Handle what was persisted and not handled: by a process that ended, or because Slack was away. For ever."""
