@@ -95,10 +95,10 @@ class Clockwork:
                 notify.remind(tx, self._setup, timer.ref)
             case telling.TELL:
                 telling.tell_due(tx, timer.ref)
-            case owed.KIND if self._charts is not None:
-                owed.ring(tx, timer)
             case adopt.ANSWER:
                 adopt.answer_due(tx, timer)
+            case owed.KIND if self._charts is not None:
+                owed.ring(tx, timer)
             case operate.EXPIRE:
                 expire(tx, self._setup, timer.ref)
             case _:

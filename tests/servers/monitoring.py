@@ -105,16 +105,21 @@ def exporter() -> Iterator[Exporter]:
 
 @asynccontextmanager
 async def alertmanager(
-    folder: Path, receiver: str, *, token: str = "", port: int | None = None, **route: object
-) -> AsyncIterator[Watching]:
-    """Delivers to one address; `route` says otherwise than in a hurry (`group_interval="1m"`)."""
+    folder: Path, receiver: str, *, token: str = "", port: int | None = None, slack: Sequence[Mapping[str, object]] = (),
+    templates: Sequence[Path] = (), **route: object,
+) -> AsyncIterator[Watching]:  # fmt: skip
+    """Delivers to one address; `route` says otherwise than in a hurry (`group_interval="1m"`).
+
+    `slack` are its `slack_configs`, beside that; `templates` are files that they use.
+    """
     webhook: dict[str, object] = {"url": receiver, "send_resolved": True}
     if token:
         webhook["http_config"] = {"authorization": {"type": "Bearer", "credentials": token}}
     hurry = {"group_by": ["alertname"], "group_wait": "200ms", "group_interval": "500ms", "repeat_interval": "1h"}
     config = _written(folder / "alertmanager.yml", {
         "route": {"receiver": "mlops-bot", **hurry, **route},
-        "receivers": [{"name": "mlops-bot", "webhook_configs": [webhook]}],
+        "receivers": [{"name": "mlops-bot", "webhook_configs": [webhook], "slack_configs": [dict(one) for one in slack]}],
+        "templates": [str(path) for path in templates],
     })  # fmt: skip
     program = path_of("alertmanager")
 
