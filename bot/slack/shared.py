@@ -51,6 +51,7 @@ class Shared:
             budget = Budget(
                 dict(found.get("full_at", {})),
                 {n: (float(a), float(b)) for n, (a, b) in found.get("blocked", {}).items()},
+                dict(found.get("strict", {})),
             )
             storms = {channel: OpenStorm(**storm) for channel, storm in found.get("storms", {}).items()}
         except (ValueError, TypeError, AttributeError):
@@ -61,7 +62,8 @@ class Shared:
         """Write it if it has changed."""
         self.budget.tidy(tx.now)
         storms = {channel: asdict(storm) for channel, storm in self.storms.items()}
-        text = json.dumps({"full_at": self.budget.full_at, "blocked": self.budget.blocked, "storms": storms})
+        budget = {name: getattr(self.budget, name) for name in ("full_at", "blocked", "strict")}
+        text = json.dumps({**budget, "storms": storms})
         if text != self._read:
             tx.keys.put(SCOPE, KEY, text)
             self._read = text

@@ -369,7 +369,7 @@ def everywhere(hostile: str) -> list[Message]:
     view = an_incident_view(
         incident, changes=(change,) * 5, operations=(operation,), acknowledged_by=hostile, assignee=hostile
     )
-    crowd = tuple(StormLine(replace(incident, number=n), None, hostile) for n in range(60))
+    crowd = tuple(StormLine(replace(incident, number=n), None, hostile) for n in range(3))
     shown = an_operation_view(operation, requester=stranger, decided_by=hostile, incident=incident)
     late = an_operation_view(replace(operation, state=OperationState.IN_DOUBT), requester=stranger, decided_by=hostile)
     trained = a_training(
@@ -393,6 +393,15 @@ def everywhere(hostile: str) -> list[Message]:
         reply_message(Reply("t", Tone.INFO, (Paragraph(hostile),) * 80), SETUP),
         *(storms.storm(many(lines=crowd, paged=paged), lambda _: hostile) for paged in (False, True)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("paged", [False, True])
+def test_a_storm_of_long_words_fits_and_counts_what_it_leaves_out(paged: bool) -> None:
+    incident = an_incident(title="﷽" * 3_000)
+    crowd = tuple(StormLine(replace(incident, number=n), None, "x" * 500) for n in range(60))
+    message = storms.storm(many(lines=crowd, paged=paged), lambda n: f"https://example.slack.com/{'x' * 60}{n}")
+    harmless(message)
+    assert "20 more: /mlops incidents" in text(message)
 
 
 def harmless(message: Message) -> None:
