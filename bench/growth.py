@@ -45,6 +45,7 @@ class Lists:
     """`GET /api/incidents`: a page is the newest fifty."""
     command: Sequence[float]
     """`/mlops incidents`, until its answer is in Slack."""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _figures(name: str, found: Found) -> Sequence[Figure]:
 
 def _of_lists(name: str, lists: Lists) -> Sequence[Figure]:
     return (
-        Figure(f"{name}: newest 50 incidents by the API, p50", quantile(lists.api, 0.5), "ms"),
+        Figure(f"{name}: newest 50 incidents by the API, p50", quantile(lists.api, 0.5), "ms", lists.note),
         Figure(f"{name}: newest 50 incidents by the API, p99", quantile(lists.api, 0.99), "ms"),
         Figure(f"{name}: /mlops incidents, p50", quantile(lists.command, 0.5), "ms"),
         Figure(f"{name}: /mlops incidents, worst", max(lists.command), "ms"),
@@ -147,7 +148,8 @@ async def _asked(bot: targets.Bot, http: httpx.AsyncClient) -> Lists:
         answer = await slack.command(targets.MIKA, "incidents", targets.CHANNEL)
         assert answer.messages, answer
         command.append((time.perf_counter() - began) * 1000)
-    return Lists(api, command)
+    there = bot.count("SELECT count(*) FROM incidents")
+    return Lists(api, command, f"of {there:,} incidents")
 
 
 async def _singles(bot: targets.Bot, http: httpx.AsyncClient) -> tuple[list[float], list[float]]:
