@@ -18,25 +18,25 @@ EVENT_LIMIT = 4_000_000
 """A message of 40,000 characters stands twice in its event, each character as up to twelve."""
 _NOBODY = ""
 
+_SET_TIMER = sa.insert(TimerRow)
+_CANCEL_TIMER = sa.delete(TimerRow).where(col(TimerRow.key) == sa.bindparam("timer"))
+"""Built once, and without the unit of work: each new incident of a storm sets two timers."""
+
 
 class Timers(port.Timers):
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def set(self, timer: Timer) -> None:
-        self._session.merge(
-            TimerRow(
-                key=name(timer.key),
-                kind=plain(timer.kind),
-                ref=timer.ref,
-                due_at=timer.due_at,
-                detail=plain(timer.detail),
-            )
-        )
-        self._session.flush()
+        self.cancel(timer.key)
+        row = {
+            "key": name(timer.key), "kind": plain(timer.kind), "ref": timer.ref, "due_at": timer.due_at,
+            "detail": plain(timer.detail),
+        }  # fmt: skip
+        self._session.connection().execute(_SET_TIMER, row)
 
     def cancel(self, key: str) -> None:
-        self._session.execute(sa.delete(TimerRow).where(col(TimerRow.key) == name(key)))
+        self._session.connection().execute(_CANCEL_TIMER, {"timer": name(key)})
 
     def take_due(self, now: datetime, *, limit: int = 50) -> Sequence[Timer]:
         query = select(TimerRow).where(TimerRow.due_at <= now).order_by(col(TimerRow.due_at)).limit(limit)

@@ -6,17 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.charts.studio import Studio
+from bot.domain.alert import Alert, LabelMapping
+from bot.domain.chart import Threshold, TimeChart, in_words
 from bot.domain.errors import Refused, Unreachable
 from bot.kit.http import HttpClients, Limits
 from bot.ports.clock import SystemClock
+from bot.usecases.charting.compose import Facts, asked, over_time
+from bot.usecases.systems import Systems
 from integrations.alertmanager.adapter import PolledAlertmanager
 from integrations.alertmanager.adapter import build as build_alertmanager
 from integrations.alertmanager.manifest import Settings as AlertmanagerSettings
 from integrations.prometheus.adapter import Prometheus, build
 from integrations.prometheus.manifest import Settings
+from tests.charts import drawn
 from tests.needs import needs
 from tests.servers.monitoring import Monitoring, monitoring
 from tests.servers.vendors import kept
+from tests.slack.states import an_incident
 
 pytestmark = [needs("prometheus", "alertmanager"), pytest.mark.xdist_group("prometheus")]
 NOBODY = "http://127.0.0.1:9"
@@ -85,6 +92,48 @@ async def release(clients: HttpClients, watched: Monitoring) -> str:
     answer = await clients(watched.prometheus.url, system="test").get_json("/api/v1/status/buildinfo")
     assert isinstance(answer, dict)
     return str(answer["data"]["version"])
+
+
+async def test_the_chart_of_what_an_alert_measures(
+    watched: Monitoring, metrics: Prometheus, clients: HttpClients
+) -> None:
+    """Of all series of the rule's metric, the one that the alert is about; with the rule's own limit."""
+    poll = build_alertmanager(AlertmanagerSettings(url=watched.alertmanager.url), clients, SystemClock())
+    assert isinstance(poll, PolledAlertmanager)
+    for feature, value in (("age", 0.27), ("income", 0.11)):
+        watched.exporter.set("model_feature_psi", value, **{**DRIFT, "feature": feature})
+
+    async def drifted() -> Alert | None:
+        found = [alert for alert in await poll.firing() if alert.labels.get("feature") == "age"]
+        return found[0] if found else None
+
+    async def fires() -> bool:
+        return await drifted() is not None
+
+    await until(fires)
+    alert = await drifted()
+    assert alert is not None
+    incident = an_incident(started_at=alert.starts_at, opened_at=alert.starts_at)
+    facts = Facts(incident, (alert,), (), ())
+    about = asked(facts, Systems(metrics={"prometheus": metrics}))
+    assert about is not None
+
+    async def scraped() -> bool:
+        return await metrics.value('model_feature_psi{feature="age"}') == 0.27
+
+    await until(scraped)
+    chart = await over_time(facts, about, LabelMapping(), datetime.now(UTC))
+    assert isinstance(chart, TimeChart)
+    assert (chart.metric, chart.threshold, chart.hidden) == ("model_feature_psi", Threshold(0.2), 0)
+    (line,) = chart.lines
+    assert {value for _, value in line.points} == {0.27}
+    assert chart.start.timestamp() <= line.points[0][0] <= line.points[-1][0] <= chart.end.timestamp() + 0.001
+    assert "model_feature_psi 0.27 at " in in_words(chart)
+    studio = Studio()
+    png = await studio.draw(chart)
+    await studio.close()
+    assert drawn.facts(png).size == (1000, 500)
+    assert {"limit", "line"} <= drawn.facts(png).inks
 
 
 async def test_numbers_that_are_none(watched: Monitoring, metrics: Prometheus) -> None:
