@@ -27,7 +27,7 @@ class Criterion(StrEnum):
     PROGRESSIVE = "progressive delivery used"
     MONITORED = "a drift and a performance monitor reported within their period"
     OWNED = "at least 90 % of alerts had an owner and a runbook"
-    RETRAINED = "a retrain was started by an alert or policy and its result evaluated"
+    RETRAINED = "a retraining was started by an alert or policy and its result evaluated"
     ACKNOWLEDGED = "median time to acknowledge within target"
     RECOVERED = "an automatic recovery happened, or a drill of it passed, in 90 days"
     READY = "rollback readiness green"
