@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 ABILITIES: Mapping[Capability, str] = {
     Capability.ALERT_SOURCE: "sends alerts",
     Capability.ALERT_POLL: "is asked what fires",
+    Capability.MESSAGE_SOURCE: "is read where it posts in Slack",
     Capability.REGISTRY: "says which version has which alias, and moves it",
     Capability.SERVING: "says which version answers",
     Capability.DEPLOYER: "makes another version answer",

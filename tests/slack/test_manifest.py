@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from bot.slack.manifest import BOT_EVENTS, BOT_SCOPES, build, manifest
+from bot.slack.manifest import ADOPT_EVENTS, BOT_EVENTS, BOT_SCOPES, build, manifest
 from sandbox.manifest import app_of
 from sandbox.workspace.seed import APP
 
 SCHEMA = json.loads((Path(__file__).parent / "specs" / "manifest.schema.json").read_text(encoding="utf-8"))
 METHODS = json.loads((Path(__file__).parents[2] / "sandbox" / "specs" / "methods.json").read_text(encoding="utf-8"))
 SOURCE = Path(__file__).parents[2] / "bot" / "slack"
-BY_EVENT = {"app_mention": "app_mentions:read", "reaction_added": "reactions:read"}
+BY_EVENT = {
+    "app_mention": "app_mentions:read", "reaction_added": "reactions:read", "message.channels": "channels:history",
+    "message.groups": "groups:history",
+}  # fmt: skip
 """What an event needs, by its page of Slack's reference; `app_home_opened` needs nothing."""
 ALWAYS = {"commands"}
 """What the slash command and the shortcuts need."""
@@ -31,6 +34,15 @@ def test_it_is_in_slacks_form(mode) -> None:
     made = json.loads(manifest(mode=mode, base_url="https://bot.example.com/"))
     assert faults(made) == []
     assert made["settings"]["socket_mode_enabled"] == (mode == "socket")
+
+
+@pytest.mark.parametrize("adopts", [True, False])
+def test_messages_are_asked_for_only_where_some_are_read(adopts) -> None:
+    made = build(mode="socket", base_url="", adopts=adopts)
+    assert faults(made) == []
+    asked = set(made["settings"]["event_subscriptions"]["bot_events"])
+    assert (asked >= set(ADOPT_EVENTS)) is adopts
+    assert asked >= set(BOT_EVENTS)
 
 
 def test_the_form_would_notice() -> None:
@@ -72,7 +84,7 @@ def test_no_permission_is_asked_for_nothing() -> None:
 
 
 def test_every_event_has_its_permission() -> None:
-    for event in BOT_EVENTS:
+    for event in (*BOT_EVENTS, *ADOPT_EVENTS):
         assert BY_EVENT.get(event, "commands") in BOT_SCOPES
 
 

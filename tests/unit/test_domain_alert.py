@@ -213,3 +213,26 @@ def test_the_summary_is_the_sources_own_first_sentence() -> None:
         for chosen in itertools.combinations(keys, size):
             found = alert(annotations={**dict.fromkeys(keys, "  "), **{k: f" {k} " for k in chosen}}).summary
             assert found == (chosen[0] if chosen else "ModelFeatureDrift")
+
+
+@pytest.mark.parametrize(
+    ("text", "model", "why"),
+    [
+        ("drift of churn.", "churn", "mentioned in its text"),
+        ("(churn)", "churn", "mentioned in its text"),
+        ("Churn", None, "names no configured model"),
+        ("churn-v2 churns, models/churn, my.churn, churn.csv, x_churn", None, "names no configured model"),
+        ("kunden-abgang burns", "churn", "mentioned in its text"),
+        ("churn and kunden-abgang", "churn", "mentioned in its text"),
+        ("churn or pricing", None, "its text mentions several: churn, pricing"),
+        ("", None, "names no configured model"),
+    ],
+)
+def test_words_alone_name_a_model_only_as_a_word_and_alone(text: str, model: str | None, why: str) -> None:
+    mapping = LabelMapping(aliases={"kunden-abgang": "churn"})
+    heard = replace(alert(), labels={}, annotations={"summary": text}, low_fidelity=True)
+    found = subject_of(heard, mapping, ("churn", "pricing"))
+    assert found.model == model
+    assert why in found.why
+    told = replace(heard, low_fidelity=False)
+    assert subject_of(told, mapping, ("churn", "pricing")).model is None, "what has labels is never read like that"
