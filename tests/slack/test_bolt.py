@@ -40,7 +40,12 @@ async def test_the_main_story(both: Office) -> None:
     answer = await both.click(DEVI, asked, "operation.approve", "@devi")
     assert "OP-1 is approved and starts now." in text(answer)
     going = asyncio.ensure_future(world.carry_out())
-    await both.card(number, "serving confirmed: version 2 answers; whether it helps is being watched")
+
+    async def confirmed() -> bool:  # the serving side follows a moment later, and is asked again then
+        words = "serving confirmed: version 2 answers; whether it helps is being watched"
+        return words in str([card["blocks"] for card in await both.cards(number)])
+
+    await both.as_time_passes(confirmed)
     await world.send(an_alert(world.clock, status=AlertStatus.RESOLVED))
 
     async def over() -> bool:
