@@ -28,6 +28,8 @@ class Load:
     """A body."""
     connections: int
     same: int = 0
+    first: int = 0
+    """The number of the first alert: loads of other numbers have no alert in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ async def wrk(target: Server, path: str, load: Load, *, seconds: float, token: s
         program, "--threads", "1", "--connections", str(load.connections), "--duration", f"{seconds:.0f}s",
         "--timeout", "10s", "--script", str(SCRIPT),
         *(["--header", f"Authorization: Bearer {token}"] if token else []),
-        f"{target.url}{path}", "--", load.form, str(load.alerts), str(PROBLEMS), str(load.same),
+        f"{target.url}{path}", "--", load.form, str(load.alerts), str(PROBLEMS), str(load.same), str(load.first),
     ]  # fmt: skip
     cpu, ours, busy, at = cpu_seconds(target.process.pid), _ours(beside), busy_seconds(), time.monotonic()
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)

@@ -1,13 +1,15 @@
 -- What wrk sends: alerts, all different or always the same ones, as a webhook delivery or for Alertmanager's own API.
---   wrk -s alerts.lua URL -- FORM ALERTS PROBLEMS SAME
+--   wrk -s alerts.lua URL -- FORM ALERTS PROBLEMS SAME FIRST
 -- FORM webhook | api · ALERTS a body · PROBLEMS that they speak of, one a body, as Alertmanager groups them ·
--- SAME 0: each alert once; else so many different bodies, sent again and again. The last line of output is JSON.
+-- SAME 0: each alert once; else so many different bodies, sent again and again · FIRST the number of the first alert.
+-- The last line of output is JSON.
 
-local form, each, problems, same
+local form, each, problems, same, first
 local sent = 0
 
 function init(args)
-  form, each, problems, same = args[1], tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
+  form, each, problems = args[1], tonumber(args[2]), tonumber(args[3])
+  same, first = tonumber(args[4]), tonumber(args[5])
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
 end
@@ -25,7 +27,7 @@ local function common(problem)
   )
 end
 
-local function webhook(first, problem)
+local function webhook(begin, problem)
   local head, tail = common(problem)
   local parts = {
     '{"receiver":"mlops-bot","status":"firing","externalURL":"http://alertmanager.example:9093","version":"4",'
@@ -34,18 +36,18 @@ local function webhook(first, problem)
   for place = 0, each - 1 do
     parts[#parts + 1] = string.format(
       '%s{"status":"firing",%snode-%d%s,"endsAt":"0001-01-01T00:00:00Z","fingerprint":"%016d"}',
-      place == 0 and "" or ",", head, first + place, tail, first + place
+      place == 0 and "" or ",", head, begin + place, tail, begin + place
     )
   end
   parts[#parts + 1] = "]}"
   return table.concat(parts)
 end
 
-local function api(first, problem)
+local function api(begin, problem)
   local head, tail = common(problem)
   local parts = {}
   for place = 0, each - 1 do
-    parts[#parts + 1] = string.format("{%snode-%d%s}", head, first + place, tail)
+    parts[#parts + 1] = string.format("{%snode-%d%s}", head, begin + place, tail)
   end
   return "[" .. table.concat(parts, ",") .. "]"
 end
@@ -57,7 +59,7 @@ function request()
   sent = sent + 1
   local body = made[number]
   if not body then
-    body = (form == "api" and api or webhook)(number * each, number % problems)
+    body = (form == "api" and api or webhook)(first + number * each, number % problems)
     if same > 0 then
       made[number] = body
     end
