@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from bot.demo.history import MODEL
 from bot.demo.story import CHANNEL
+from tests.charts import drawn
 from tests.needs import needs
 from tests.servers.asgi import serving
 from tests.servers.monitoring import Exporter, alertmanager, monitoring
@@ -80,6 +81,30 @@ async def test_deliveries_that_never_arrive(bot: Bot, tmp_path: Path) -> None:
             await bot.story.card(lambda text: "Status resolved" in text)
             assert any(e.startswith("learned late:") and "resolved" in e for e in await bot.timeline())
             assert way.passed == []
+
+
+async def test_a_chart_hangs_in_the_thread_once_also_across_a_kill(bot: Bot, tmp_path: Path) -> None:
+    """The alert's own query, asked of the real Prometheus, drawn by a process of the bot's."""
+    await bot.start()
+    port = int(bot.url.rpartition(":")[2])
+    async with monitoring(tmp_path / "monitoring", f"{bot.url}/alerts/alertmanager", token=bot.token) as world:
+        await bot.stop()
+        bot.configure(integrations=f"  prometheus:\n    url: {world.prometheus.url}\n")
+        await bot.start(port=port)
+        drift(world.exporter, 0.31)
+        card = await bot.story.card(lambda text: "ModelFeatureDrift" in text)
+        await bot.kill()  # the chart is owed for some seconds yet
+        await bot.start()
+        chart = await bot.workspace.wait_for_message(CHANNEL, lambda message: bool(message.get("files")), 60)
+        assert chart["thread_ts"] == card["ts"]
+        (file,) = chart["files"]
+        assert file["name"] == "inc-1-course-start.png"
+        assert file["alt_txt"].startswith("model_feature_psi 0.31 at "), file
+        assert "against a limit of 0.2; " in file["alt_txt"], file
+        assert "promoted" in file["alt_txt"], file
+        picture = await bot.http.get(file["url_private"])
+        assert drawn.facts(picture.content).size == (1000, 500)
+    assert len([m for m in await bot.workspace.messages(CHANNEL) if m.get("files")]) == 1
 
 
 async def test_deliveries_that_failed_for_a_while(bot: Bot, tmp_path: Path) -> None:
