@@ -31,6 +31,16 @@ class DeliveryOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DeliveryNote:
+    """What is recorded of a delivery that changed something. `digest`: SHA-256 of its body, hex; `size` in bytes."""
+
+    integration: str
+    digest: str
+    size: int
+    alerts: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryRecord:
     """One delivery as it is remembered. The body is kept only for dead letters."""
 
@@ -198,6 +208,10 @@ class Deliveries(Protocol):
         reason: str = "",
         body: bytes | None = None,
     ) -> int: ...
+    def taken(self, notes: Sequence[DeliveryNote]) -> None:
+        """Record deliveries that changed something, many at once."""
+        ...
+
     def heard(self, integration: str, *, deliveries: int, alerts: int) -> None:
         """Count deliveries, whether they are recorded or not."""
         ...

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from bot.ports import store as port
-from bot.ports.store import DeliveryOutcome, DeliveryRecord
+from bot.ports.store import DeliveryNote, DeliveryOutcome, DeliveryRecord
 from bot.store.mapping import plain
 from bot.store.tables import DeliveryRow, HeardRow
 
@@ -57,6 +57,15 @@ class Deliveries(port.Deliveries):
         query = select(DeliveryRow).where(DeliveryRow.outcome == DeliveryOutcome.DEAD.value)
         rows = self._session.exec(query.order_by(col(DeliveryRow.id).desc()).limit(limit))
         return [_delivery(row) for row in rows]
+
+    def taken(self, notes: Sequence[DeliveryNote]) -> None:
+        common = {"received_at": self._now, "outcome": DeliveryOutcome.TAKEN.value, "reason": "", "body": None}
+        rows = [
+            {"integration": plain(n.integration), "digest": n.digest, "size": n.size, "alerts": n.alerts, **common}
+            for n in notes
+        ]
+        if rows:
+            self._session.connection().execute(_INSERT, rows)
 
     def heard(self, integration: str, *, deliveries: int, alerts: int) -> None:
         more = {"_integration": plain(integration), "_deliveries": deliveries, "_alerts": alerts, "_at": self._now}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.alert import Alert, AlertStatus, Episode, EpisodeChange, observe
-from bot.domain.incident import Incident, resolve, touched
+from bot.domain.incident import Incident, resolve
 from bot.domain.operation import Operation, OperationState
 from bot.domain.post import Lane
 from bot.domain.timeline import Actor, ActorKind, Kind
@@ -25,8 +25,6 @@ from bot.usecases.telling import AlertLog
 class Receipt:
     """What one delivery did, in numbers of alerts."""
 
-    delivery: int = 0
-    """The record of the delivery; 0 when it changed nothing, so that none was kept."""
     opened: int = 0
     joined: int = 0
     refreshed: int = 0
@@ -157,9 +155,9 @@ class Fold:
         self.tx.episodes.save_all(list(self._writes.values()))
         loaded = self.tx.incidents.get_all([number for number in self._counts if number not in self._rooms.known])
         incidents = {**loaded, **self._rooms.known}
+        self._log.flush()
         wanted = [incidents[number] for number in {**self._touched, **self._counts} if number in incidents]
         after = [self._counted(incident) for incident in wanted]
-        after = self._log.close({incident.number: incident for incident in after})
         self.tx.incidents.save_all(after)
         shown = [incident for incident in after if incident.number in self._touched]
         for incident in shown:
@@ -243,10 +241,18 @@ class Fold:
         count.seen += after.incident != was
 
     def _counted(self, incident: Incident) -> Incident:
+        """The incident with its new counts: in one copy, for it is large and this is done for every delivery."""
         count = self._counts.get(incident.number, _Count())
-        after = touched(incident) if incident.number in self._touched else incident
-        firing, seen = incident.alerts_firing + count.firing, incident.alerts_seen + count.seen
-        return replace(after, alerts_firing=firing, alerts_seen=seen)
+        told = self._log.told(incident)
+        return replace(
+            incident,
+            revision=incident.revision + (incident.number in self._touched),
+            alerts_firing=incident.alerts_firing + count.firing,
+            alerts_seen=incident.alerts_seen + count.seen,
+            told_fired=told.fired,
+            told_resolved=told.resolved,
+            untold=told.untold,
+        )
 
 
 def _differs(newest: Episode, alert: Alert) -> bool:

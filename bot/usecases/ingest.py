@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from bot.domain.alert import Alert
 from bot.domain.errors import BotError, Overloaded
 from bot.domain.models import Change
-from bot.ports.store import DeliveryOutcome, Store, Transaction
+from bot.ports.store import DeliveryNote, DeliveryOutcome, Store, Transaction
 from bot.ports.systems import Delivery
 from bot.usecases import live
 from bot.usecases.fold import Fold, Receipt
@@ -118,18 +118,19 @@ def take_deliveries(tx: Transaction, setup: Setup, together: Sequence[_Waiting])
     fold = Fold(tx, setup)
     fold.expect([alert for one in together for alert in one.alerts])
     receipts: list[Receipt] = []
+    notes: list[DeliveryNote] = []
     heard, alerts = Counter[str](), Counter[str]()
     for one in together:
         fresh = live.remember(tx, one.changes) if one.changes else 0
-        receipt = replace(fold.take(one.alerts, f"sha256:{one.digest}"), changes=fresh)
+        receipt = fold.take(one.alerts, f"sha256:{one.digest}")
+        if fresh:
+            receipt = replace(receipt, changes=fresh)
         if receipt.changed:
-            number = tx.deliveries.add(
-                one.integration, one.digest, one.size, DeliveryOutcome.TAKEN, alerts=len(one.alerts)
-            )
-            receipt = replace(receipt, delivery=number)
+            notes.append(DeliveryNote(one.integration, one.digest, one.size, len(one.alerts)))
         heard[one.integration] += 1
         alerts[one.integration] += len(one.alerts)
         receipts.append(receipt)
+    tx.deliveries.taken(notes)
     for integration, count in heard.items():
         tx.deliveries.heard(integration, deliveries=count, alerts=alerts[integration])
     fold.close()

@@ -1,6 +1,6 @@
 """What a timeline says about an incident's alerts: the first ones one by one, those of a storm in one entry a while."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -17,6 +17,15 @@ TELL_AFTER = timedelta(seconds=10)
 NAMES_SHOWN = 5
 NAMED_OF = 100
 """So many alerts are looked at for the names that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How many alerts have entries of their own, fired and resolved; and those that are only counted."""
+
+    fired: int
+    resolved: int
+    untold: Untold
 
 
 @dataclass(slots=True)
@@ -72,18 +81,17 @@ class AlertLog:
         self.tx.timeline.extend(self._drafts)
         self._drafts.clear()
 
-    def close(self, incidents: Mapping[int, Incident]) -> list[Incident]:
-        """Write everything; what is only counted is kept with the incidents, which are to be saved."""
-        self.flush()
-        after: list[Incident] = []
-        for number, incident in incidents.items():
-            fired = self._told.get((number, Kind.ALERT_FIRED), incident.told_fired)
-            resolved = self._told.get((number, Kind.ALERT_RESOLVED), incident.told_resolved)
-            untold = incident.untold.and_then(self._untold.get(number, Untold()))
-            if untold.any and not incident.untold.any:
-                self.tx.timers.set(Timer(f"{TELL}:{number}", TELL, number, self.tx.now + TELL_AFTER))
-            after.append(replace(incident, told_fired=fired, told_resolved=resolved, untold=untold))
-        return after
+    def told(self, incident: Incident) -> "Told":
+        """How much an incident's timeline says now, to be kept with it; what is only counted is told in a while."""
+        number = incident.number
+        untold = incident.untold.and_then(self._untold.get(number, Untold()))
+        if untold.any and not incident.untold.any:
+            self.tx.timers.set(Timer(f"{TELL}:{number}", TELL, number, self.tx.now + TELL_AFTER))
+        return Told(
+            self._told.get((number, Kind.ALERT_FIRED), incident.told_fired),
+            self._told.get((number, Kind.ALERT_RESOLVED), incident.told_resolved),
+            untold,
+        )
 
     def tell(self, incident: Incident) -> Incident:
         """Write what was only counted now; gives the incident without it."""

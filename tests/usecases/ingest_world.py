@@ -1,6 +1,8 @@
 """A world for what arrives by itself: deliveries, askings, timers. The real store; time stands still until it is moved."""
 
+import contextlib
 import functools
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -133,6 +135,11 @@ class Watch:
 
         # Posts in a card's thread wait for the card, so what is looked for here stands on its own.
         return await self.store.read(look)
+
+    async def records(self) -> int:
+        """How many deliveries have a record of their own."""
+        with contextlib.closing(sqlite3.connect(self.path)) as connection:
+            return int(connection.execute("SELECT count(*) FROM deliveries").fetchone()[0])
 
     async def exists(self, number: int) -> bool:
         try:

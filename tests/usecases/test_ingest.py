@@ -21,7 +21,7 @@ from tests.usecases.world import MIKA
 async def test_an_alert_opens_an_incident_with_card_pages_and_reasons(watch: Watch) -> None:
     alert = an_alert(watch.start, url="http://prometheus.example/graph")
     receipt = await watch.send(alert, body=b"the body")
-    assert receipt == Receipt(delivery=1, opened=1, incidents=(1,))
+    assert receipt == Receipt(opened=1, incidents=(1,))
     incident = await watch.incident()
     assert (incident.ref, incident.title) == ("INC-1", f"ModelErrorRateHigh on {FRAUD}")
     assert (incident.status, incident.severity) == (Status.OPEN, Severity.SEV2)
