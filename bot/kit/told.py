@@ -26,6 +26,7 @@ LINES = 20
 FIELDS = 80
 VALUE_LIMIT = 2_000
 
+_STARTS = re.compile(r"[^\w\[]{0,5}(FIRING|RESOLVED)\b[\s:|-]*(\S.*)")
 _TITLE = re.compile(r"\[(FIRING|RESOLVED)(?::\d{1,9})?(?:, ?RESOLVED:\d{1,9})?\]\s*(.*)", re.DOTALL)
 _FIRING_COLORS = {"danger", "a30200", "d63232"}
 _RESOLVED_COLORS = {"good", "2eb886", "36a64f"}
@@ -126,13 +127,17 @@ def hearsay_of(part: MessagePart) -> Hearsay | None:
     """What the title of Alertmanager's and Grafana's own templates says: the status, and values of group labels.
 
     `[FIRING:2] ModelFeatureDrift fraud-detector (production critical)`: the group's alerts have these values, the
-    name first, in brackets what else they have in common. A title in other words has at least a colour.
+    name first, in brackets what else they have in common. A title in other words may begin with one of the two
+    statuses, which then is no part of the name: that must be the same at the end. At least it has a colour.
     """
     title = " ".join(part.title[:_WORDS].split())
     usual = _TITLE.fullmatch(title)
     if usual is None:
+        begun = _STARTS.fullmatch(title)
+        if begun is not None:
+            return Hearsay(AlertStatus(begun[1].lower()), begun[2], begun[2])
         status = _status_of(part.color)
-        return None if status is None or not title else Hearsay(status, title)
+        return None if status is None or not title else Hearsay(status, title, title)
     group = usual[2].partition(" (")[0].strip()
     name = group.partition(" ")[0] or usual[2].strip(" ()") or "unnamed alert"
     return Hearsay(AlertStatus(usual[1].lower()), name, group)

@@ -18,6 +18,7 @@ from bot.domain.timeline import BOT, Draft, Kind
 from bot.ports.messages import ChannelMessage, Told
 from bot.ports.store import Store, Timer, Transaction
 from bot.usecases.fold import take_alerts
+from bot.usecases.hearing import Ear
 from bot.usecases.notify import card_key
 from bot.usecases.setup import Setup
 from bot.usecases.systems import Systems
@@ -48,6 +49,7 @@ class Adopting:
         self._setup = setup
         self._systems = systems
         self._nudge = nudge
+        self._ear = Ear(store, setup)
 
     async def take(self, message: ChannelMessage, integration: str) -> tuple[int, ...]:
         """Read a message, new or edited; gives the incidents that it is about. Nothing is read twice."""
@@ -61,6 +63,7 @@ class Adopting:
         asked = await self._ask(integration) if told.hearsay else _Asked()
         decision = _Decision(self._setup, self._systems, integration, message, told, asked)
         numbers = await self._store.write(decision.decide)
+        await self._ear.heard(integration, [*told.alerts, *(alert for _, alert in told.hearsay)])
         self._nudge()
         return numbers
 
@@ -72,7 +75,9 @@ class Adopting:
             return _Asked(tuple(await poll.firing()), answered=True)
         except IntegrationError as error:
             _log.warning("%s could not be asked what a message means: %s", integration, error.what)
-            return _Asked()
+        except Exception:  # noqa: BLE001 - an adapter's fault: the message has words all the same
+            _log.exception("asking %s what a message means failed", integration)
+        return _Asked()
 
     async def deleted(self, channel: str, ts: str) -> None:
         """A message was deleted: that ends nothing, and is noted."""

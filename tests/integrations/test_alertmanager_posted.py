@@ -105,6 +105,16 @@ def test_values_with_spaces_are_found_in_a_title(group: str, fits: bool) -> None
     assert has_values(alert, group) is fits
 
 
+def test_another_templates_title_is_the_same_at_the_end() -> None:
+    """Firing and resolved are one problem, and its words are looked up without them."""
+    fired, ended = (
+        SOURCE.told_by(a_message(MessagePart(title=f"{word} Drift fraud-detector"))).hearsay[0]
+        for word in ("FIRING", "RESOLVED")
+    )
+    assert fired[1].fingerprint == ended[1].fingerprint
+    assert fired[0].group == "Drift fraud-detector"
+
+
 def test_a_line_that_was_cut_off_is_not_read_and_missed() -> None:
     part = message("alertmanager", "posted_shipped_two_firing").parts[0]
     (alert,) = SOURCE.told_by(a_message(replace(part, text=part.text[:-40]))).alerts
@@ -121,6 +131,10 @@ def test_more_lines_than_anybody_reads() -> None:
     ("title", "color", "status"),
     [
         ("FIRING ModelFeatureDrift", "danger", AlertStatus.FIRING),
+        ("🔥 FIRING: ModelFeatureDrift", "", AlertStatus.FIRING),
+        ("RESOLVED ModelFeatureDrift", "", AlertStatus.RESOLVED),
+        ("Firing up the new cluster", "", None),
+        ("FIRING", "", None),
         ("FIRING ModelFeatureDrift", "a30200", AlertStatus.FIRING),
         ("all is well again", "2eb886", AlertStatus.RESOLVED),
         ("[RESOLVED] X", "", AlertStatus.RESOLVED),

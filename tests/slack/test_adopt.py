@@ -3,14 +3,19 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.domain.errors import Unreachable
 from bot.domain.incident import Status
 from bot.domain.timeline import Kind
 from bot.slack.listeners.messages import CATCH_UP_SECONDS
+from bot.usecases.hearing import HEARD
+from bot.usecases.reconcile import reconcile
+from bot.usecases.setup import Adoption, Monitor, Policies
 from integrations.alertmanager.adapter import Alertmanager
 from integrations.alertmanager.manifest import Settings
 from tests.integrations.deliveries import load
@@ -87,6 +92,18 @@ async def test_message_and_delivery_are_one_incident(room: Newsroom, first: str)
     fired = [entry for entry in await room.timeline(incident.number) if entry.kind is Kind.ALERT_FIRED]
     assert len(fired) == 2
     assert len(await room.answers(message)) == 1
+
+
+async def test_a_message_takes_nothing_away_from_what_a_delivery_told(room: Newsroom) -> None:
+    """It may hold less: labels that were cut, no link."""
+    await deliver(room, "posted_two_firing")
+    posted = body("alertmanager", "posted_shipped_two_firing")
+    posted["attachments"][0]["text"] = posted["attachments"][0]["text"].replace(" l.severity=critical", "")
+    message = await room.post(posted)
+    await room.settled()
+    assert len(await room.answers(message)) == 1
+    alerts = await room.world.store.read(lambda tx: tx.episodes.alerts_of(1))
+    assert [alert.labels["severity"] for alert in alerts] == ["critical", "critical"]
 
 
 async def test_the_end_is_told_by_a_message_too(room: Newsroom) -> None:
@@ -185,8 +202,6 @@ async def kept_of(room: Newsroom, bot: str) -> int:
 
 async def test_our_own_messages_are_never_read(tmp_path: Path) -> None:
     """Also when somebody names our own bot as a sender: a card would open a card."""
-    from bot.usecases.setup import Adoption  # noqa: PLC0415
-
     ours = (Adoption(f"#{INCIDENTS}", "alertmanager", frozenset({"B0MLOPSBOT", "A0MLOPSBOT"})),)
     async with newsroom(tmp_path, adoptions=ours) as room:
         await room.here.start()
@@ -230,15 +245,47 @@ async def test_words_alone_are_an_alert_of_low_fidelity(room: Newsroom) -> None:
 
 
 async def test_a_model_that_the_text_names_is_said_to_be_mentioned(room: Newsroom) -> None:
-    await room.post(default("FIRING:1", "QueueLag fraud-detector"))
-    await room.post(default("FIRING:1", "QueueLag churn-v2"))
-    await room.post(default("FIRING:1", "BothSlow churn", "(pricing)"))
-    await room.settled()
+    for name, more in (("QueueLag fraud-detector", ""), ("QueueLag churn-v2", ""), ("BothSlow churn", "(pricing)")):
+        await room.post(default("FIRING:1", name, more))
+        await room.settled()
     found = {incident.title: (incident.model, incident.subject_why) for incident in await room.incidents()}
     assert found == {
         "QueueLag on fraud-detector": (FRAUD, "mentioned in its text"),
         "QueueLag (unknown model)": (None, "read from a message, whose text names no configured model"),
     }, "the third has joined the second: of neither a model is known"
+
+
+async def test_a_card_tells_what_of_it_is_read_from_a_message(room: Newsroom) -> None:
+    number = await room.world.fire("QueueFull", model=None, url="http://am/graph")
+    await room.post(default("FIRING:1"))
+    await room.settled()
+    (incident,) = await room.incidents()
+    assert (incident.number, incident.alerts_seen) == (number, 2)
+    card = await room.here.card(number, saying="Some of it is read from a message; low fidelity")
+    assert "The alert at its source" in text(card)
+
+
+async def test_a_source_that_can_not_be_asked_keeps_no_message_from_being_read(room: Newsroom) -> None:
+    room.connect(polled=True)
+    await room.here.stop()
+    await room.here.start()
+    for place, fault in enumerate((Unreachable("It is away.", system="alertmanager"), KeyError("an adapter's fault"))):
+        room.poll.fault = fault  # type: ignore[assignment]
+        await room.post(default("FIRING:1", f"Lag{place} payments"))
+        await room.settled()
+    (incident,) = await room.incidents()
+    assert (incident.alerts_seen, room.poll.asked) == (2, 2)
+
+
+async def test_a_monitor_is_heard_in_the_channel_too(tmp_path: Path) -> None:
+    async with newsroom(tmp_path) as room:
+        monitor = Monitor("alertmanager", timedelta(hours=1))
+        room.world.setup = replace(room.world.setup, policies=Policies(monitors=(monitor,)))
+        room.world.rebuild()
+        await room.here.start()
+        await room.post(default("RESOLVED"))
+        await room.settled()
+        assert await room.world.store.read(lambda tx: tx.keys.get(HEARD, "alertmanager"))
 
 
 async def test_a_repeated_message_by_words_refreshes(room: Newsroom) -> None:
@@ -332,6 +379,27 @@ async def test_the_source_says_which_alerts_are_meant(room: Newsroom) -> None:
     await room.settled()
     (incident,) = await room.incidents()
     assert (incident.status, incident.alerts_firing) == (Status.RESOLVED, 0)
+
+
+async def test_asking_neither_ends_nor_confirms_what_only_words_told(room: Newsroom) -> None:
+    """The source doesn't list it under this identity, whether it fires or not."""
+    room.connect(polled=True)
+    await room.here.stop()
+    await room.here.start()
+
+    async def ask_for_a_while() -> None:
+        for _ in range(5):
+            room.world.clock.advance(60)  # type: ignore[attr-defined]
+            await reconcile(room.world.store, room.world.setup, room.world.systems, room.world.clock, lambda: None)
+
+    await room.post(default("FIRING:1"))
+    await room.settled()
+    await ask_for_a_while()
+    assert [incident.status for incident in await room.incidents()] == [Status.OPEN]
+    await room.post(default("RESOLVED"))
+    await room.settled()
+    await ask_for_a_while()
+    assert [(i.status, i.confirmed) for i in await room.incidents()] == [(Status.RESOLVED, False)]
 
 
 async def test_words_end_nothing_that_a_delivery_told_while_the_source_lists_it(room: Newsroom) -> None:

@@ -103,11 +103,13 @@ def _facts(view: IncidentView) -> list[Element]:
     line += [text("\nSince ", bold=True), *_since(incident)]
     if incident.summary and incident.summary != incident.title:
         line += [text("\n"), text(clean(incident.summary, 300, one_line=True), italic=True)]
-    heard = any(alert.low_fidelity for alert in view.alerts)
+    heard = [alert for alert in view.alerts if alert.low_fidelity]
     if heard:
-        line.append(text("\nRead from a message; low fidelity: its labels and its real beginning are not known"))
+        which = "Read" if len(heard) == len(view.alerts) else "Some of it is read"
+        line.append(text(f"\n{which} from a message; low fidelity: not all labels, nor the real beginning, are known"))
     if incident.url:
-        line += [text("\n"), link("The message" if heard else "The alert at its source", incident.url)]
+        is_message = incident.url in {alert.url for alert in heard}
+        line += [text("\n"), link("The message" if is_message else "The alert at its source", incident.url)]
     return line
 
 
