@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from bot.domain.alert import Alert, AlertStatus, Episode
+from bot.domain.timeline import stamp
 from bot.ports import store as port
 from bot.ports.store import AlertKey, EpisodeWrite
 from bot.store.mapping import dump, load, name, plain
@@ -62,13 +63,17 @@ class Episodes(port.Episodes):
         self.save_all([EpisodeWrite(episode, alert, was if stored else None)])
 
     def save_all(self, writes: Sequence[EpisodeWrite]) -> None:
-        known = [{**_row(write), "_was": write.stored_as} for write in writes if write.stored_as is not None]
+        connection = self._session.connection()
+        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        known = [(*_changing(w), *self._key(w), stamp(w.stored_as)) for w in writes if w.stored_as is not None]
         if known:  # first: what is moved makes room
-            # Asked of the connection: through the session SQLAlchemy would take it for an update of objects.
-            self._session.connection().execute(_UPDATE, [_renamed(row) for row in known])
-        new = [_row(write) for write in writes if write.stored_as is None]
+            connection.exec_driver_sql(_UPDATE.replace("?", mark), known)
+        new = [(*self._key(w), *_changing(w)) for w in writes if w.stored_as is None]
         if new:
-            self._session.connection().execute(_INSERT, new)
+            connection.exec_driver_sql(_INSERT.replace("?", mark), new)
+
+    def _key(self, write: EpisodeWrite) -> AlertKey:
+        return name(write.episode.source), name(write.episode.instance), name(write.episode.fingerprint)
 
     def alert_of(self, episode: Episode) -> Alert | None:
         found = _of(episode.source, episode.instance, episode.fingerprint).with_only_columns(_EPISODES.c.alert)
@@ -113,35 +118,31 @@ class Episodes(port.Episodes):
         return [_episode(row) for row in self._session.execute(query)]
 
 
-def _row(write: EpisodeWrite) -> dict[str, object]:
-    episode = write.episode
-    return {
-        "source": name(episode.source),
-        "instance": name(episode.instance),
-        "fingerprint": name(episode.fingerprint),
-        "starts_at": episode.starts_at,
-        "status": episode.status.value,
-        "first_seen": episode.first_seen,
-        "last_seen": episode.last_seen,
-        "ends_at": episode.ends_at,
-        "deliveries": episode.deliveries,
-        "incident": episode.incident,
-        "alert": dump(write.alert),
-    }
-
-
 _KEY = ("source", "instance", "fingerprint")
-_SAME = [_EPISODES.c[key] == sa.bindparam(f"_{key}") for key in _KEY]
+_CHANGING = ("starts_at", "status", "first_seen", "last_seen", "ends_at", "deliveries", "incident", "alert")
+# In SQL, with values as they are stored: SQLAlchemy would spend more on each row's parameters than the database does.
+_COLUMNS = f"{', '.join(_KEY)}, {', '.join(_CHANGING)}"
+_INSERT = f"INSERT INTO episodes ({_COLUMNS}) VALUES ({', '.join('?' * (len(_KEY) + len(_CHANGING)))})"  # noqa: S608 - of our own names
 _UPDATE = (
-    sa.update(_EPISODES)
-    .where(*_SAME, _EPISODES.c.starts_at == sa.bindparam("_was"))
-    .values({column.name: sa.bindparam(column.name) for column in _EPISODES.c if column.name not in {"id", *_KEY}})
-)  # fmt: skip
+    f"UPDATE episodes SET {', '.join(f'{column} = ?' for column in _CHANGING)} "  # noqa: S608 - of our own names
+    f"WHERE {' AND '.join(f'{column} = ?' for column in (*_KEY, 'starts_at'))}"
+)
 
 
-def _renamed(row: dict[str, object]) -> dict[str, object]:
-    """Parameters of a WHERE may not be called as those of its SET."""
-    return {f"_{key}" if key in _KEY else key: value for key, value in row.items()}
+def _changing(write: EpisodeWrite) -> tuple[object, ...]:
+    """The values of `_CHANGING`."""
+    episode, alert = write.episode, write.alert
+    first = stamp(episode.first_seen)
+    return (
+        stamp(episode.starts_at),
+        episode.status.value,
+        first,
+        first if episode.last_seen is episode.first_seen else stamp(episode.last_seen),
+        None if episode.ends_at is None else stamp(episode.ends_at),
+        episode.deliveries,
+        episode.incident,
+        dump(alert, finite=alert.reading is None and alert.drift is None),
+    )
 
 
 def _newest_of_many() -> sa.Select[tuple[object, ...]]:
@@ -155,7 +156,6 @@ def _newest_of_many() -> sa.Select[tuple[object, ...]]:
 
 
 # Built once: to build a statement takes SQLAlchemy longer than to run it.
-_INSERT = sa.insert(_EPISODES)
 _NEWEST_OF_MANY = _newest_of_many()
 _NEWEST = (
     sa.select(*_EPISODE_COLUMNS)

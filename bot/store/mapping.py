@@ -27,9 +27,11 @@ def _adapter(kind: type[Any]) -> TypeAdapter[Any]:
     return _ADAPTERS[kind]
 
 
-def dump(value: object) -> str:
-    """A frozen domain value as JSON."""
+def dump(value: object, *, finite: bool = False) -> str:
+    """A frozen domain value as JSON. `finite`: it has no number for which JSON has no word, which is faster."""
     try:
+        if finite:
+            return _adapter(type(value)).dump_json(value, ensure_ascii=True).decode()
         return to_json(value, ensure_ascii=True, inf_nan_mode="constants").decode()
     except PydanticSerializationError:  # a lone surrogate, for which this fast way has no bytes
         return json.dumps(_adapter(type(value)).dump_python(value, mode="json"), separators=(",", ":"))

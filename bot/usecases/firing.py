@@ -24,6 +24,8 @@ class Rooms:
     setup: Setup
     log: AlertLog
     known: dict[int, Incident] = field(default_factory=dict)
+    _about: dict[int, tuple[Subject, Place]] = field(default_factory=dict)
+    """By the alert's identity: what it is about is asked for twice, and all alerts live as long as this."""
     _asked: set[Place] = field(default_factory=set)
     _joinable: dict[Place, Incident] = field(default_factory=dict)
 
@@ -35,7 +37,7 @@ class Rooms:
 
     def expect(self, alerts: Sequence[Alert]) -> None:
         """Look up which incidents these alerts would join."""
-        self._ask(list(dict.fromkeys(_place(alert, self._subject(alert)) for alert in alerts)))
+        self._ask(list(dict.fromkeys(self._subject(alert)[1] for alert in alerts)))
 
     def _ask(self, places: Sequence[Place]) -> None:
         if places:
@@ -47,16 +49,20 @@ class Rooms:
         """An incident as this transaction has left it."""
         return self.known.get(number) or self.tx.incidents.get(number)
 
-    def _subject(self, alert: Alert) -> Subject:
-        return subject_of(alert, self.setup.mapping, self.setup.models)
+    def _subject(self, alert: Alert) -> tuple[Subject, Place]:
+        about = self._about.get(id(alert))
+        if about is None:
+            subject = subject_of(alert, self.setup.mapping, self.setup.models)
+            source = "" if subject.model is not None else alert.source
+            about = self._about[id(alert)] = subject, Place(subject.model, source, subject.environment)
+        return about
 
     def fired(self, alert: Alert, evidence: str, *, known_to: int | None, was: Episode | None) -> tuple[int, bool]:
         """The incident of an alert that fires, and whether it is new.
 
         `known_to`: the incident that it was part of; `was`: its newest episode until now.
         """
-        subject = self._subject(alert)
-        place = _place(alert, subject)
+        subject, place = self._subject(alert)
         incident = self._joined(place)
         if incident is None:
             incident = _open(self.tx, self.setup, alert, subject)
@@ -94,8 +100,9 @@ class Rooms:
         """The newest of what is live in its place: one without an environment is joined from every environment."""
         if place not in self._asked:
             self._ask([place])
-        places = [place, replace(place, environment=None)]
-        found = [self._joinable[p] for p in places if p in self._joinable and _is_in(self._joinable[p], place)]
+        here = self._joinable.get(place)
+        anywhere = None if place.environment is None else self._joinable.get(replace(place, environment=None))
+        found = [incident for incident in (here, anywhere) if incident is not None and _is_in(incident, place)]
         newest = max(found, key=lambda incident: incident.number, default=None)
         return None if newest is None else self.known.get(newest.number, newest)
 
@@ -104,10 +111,6 @@ class Rooms:
         if severity.worse_than(incident.severity):
             self.log.flush()
             _mention_worse(self.tx, self.setup, incident, alert)
-
-
-def _place(alert: Alert, subject: Subject) -> Place:
-    return Place(subject.model, "" if subject.model is not None else alert.source, subject.environment)
 
 
 def _is_in(incident: Incident, place: Place) -> bool:
