@@ -27,7 +27,7 @@ LASTS = 10
 """Minutes until a problem is over."""
 REST = 8.0
 CATCH_UP = 420.0
-"""Seconds after the hour: acknowledging and ending sixty problems is some 240 edits, of which Slack takes 50 a minute."""
+"""Seconds after the hour: to acknowledge and end sixty problems is some 240 edits, and Slack takes 50 a minute."""
 SAMPLES = 240
 """Looks at the memory in the whole time."""
 
