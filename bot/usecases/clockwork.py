@@ -18,6 +18,8 @@ from bot.usecases.systems import Systems
 
 Claim = Callable[[Transaction], bool]
 
+AT_ONCE, ROUNDS = 50, 40
+"""Timers of one commit, and commits of one tick: after a storm no escalation waits behind the charts that are due."""
 AGAIN = timedelta(minutes=1)
 """When a timer that could not be rung is rung again."""
 
@@ -41,6 +43,15 @@ class Clockwork:
 
     async def timers(self) -> int:
         """Do what is due: escalations, reminders, expiries. A timer and what it causes are one commit."""
+        total = 0
+        for _ in range(ROUNDS):
+            done = await self._round()
+            total += done
+            if done < AT_ONCE:
+                break
+        return total
+
+    async def _round(self) -> int:
         rung: list[Timer] = []
         try:
             done = await self._store.write(partial(self._ring_due, rung=rung))
@@ -53,7 +64,7 @@ class Clockwork:
         return done
 
     def _ring_due(self, tx: Transaction, rung: list[Timer]) -> int:
-        rung[:] = tx.timers.take_due(tx.now)
+        rung[:] = tx.timers.take_due(tx.now, limit=AT_ONCE)
         for timer in rung:
             self._ring(tx, timer)
         return len(rung)

@@ -110,12 +110,14 @@ class Exhibition:
             await charter.carry(timer.ref, found[-1])
         return found
 
-    async def ring_for(self, minutes: float) -> None:
-        """As time goes by, in steps of fifteen seconds."""
+    async def ring_for(self, minutes: float) -> int:
+        """As time goes by, in steps of fifteen seconds; gives how many were carried on."""
+        count = 0
         for _ in range(round(minutes * 4)):
             self.here.world.clock.advance(15)
             await until(self._processed)
-            await self.ring()
+            count += len(await self.ring())
+        return count
 
     async def _processed(self) -> bool:
         """Slack takes half a second for what was completed; the bot's clock does not know of it."""

@@ -3,12 +3,16 @@
 import contextlib
 import sqlite3
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.incident import Status
 from bot.domain.post import PostKind
 from bot.domain.timeline import Kind
+from bot.ports.store import Timer, Transaction
+from bot.usecases.charting.owed import KIND
+from bot.usecases.clockwork import Clockwork
 from tests.usecases.ingest_world import Watch, an_alert, over
 
 
@@ -92,6 +96,25 @@ async def test_after_a_reopening_the_ladder_is_climbed_anew(watch: Watch) -> Non
     assert len(first) == 1
     assert await watch.pass_time(5) == 1
     assert len([post for post in await watch.posts(PostKind.PAGE) if post.body == owner]) == 2
+
+
+async def test_nobody_waits_behind_the_charts_of_a_storm(watch: Watch) -> None:
+    """However many of them are due before it, the escalation happens with the same tick."""
+    await watch.send(drift(watch))
+    due = watch.clock.now() + timedelta(minutes=4)
+
+    def storm(tx: Transaction) -> None:
+        for number in range(300):
+            tx.timers.set(Timer(f"{KIND}:{number}:start", KIND, number, due, "start"))
+
+    await watch.store.write(storm)
+    wanted: list[Timer] = []
+    clockwork = Clockwork(watch.store, watch.setup, watch.systems, watch.clock, lambda: None, wanted.append)
+    watch.clock.advance(300)
+    assert await clockwork.timers() == 301
+    assert await accountable(watch) in await paged(watch)
+    assert len(wanted) == 300
+    assert await clockwork.timers() == 0, "each is worked on; it is due again when that takes too long"
 
 
 async def test_two_processes_escalate_once(watch: Watch) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.chart import Chart, Picture, TimeChart, in_words
 from bot.domain.errors import BotError, IntegrationError, RateLimited, Refused, Unauthorized
@@ -32,11 +32,17 @@ TRIES = 8
 AGAIN = (30, 60, 120, 300, 600)
 """Seconds until the next try, by the number of failed ones."""
 NO_CARD = 15.0
-"""Seconds until it is looked again whether the incident has a card."""
+"""Seconds until it is looked again whether the incident has a card, at first."""
 _LATER = "the first one is not shown yet"
 _LIVE = "it goes on"
 
 _log = logging.getLogger(__name__)
+
+
+def _patience(since: datetime | None, now: datetime) -> float:
+    """Seconds until it is looked again: the longer it has waited, the more there is to do for others."""
+    waited = 0.0 if since is None else (now - since).total_seconds()
+    return max(NO_CARD, waited / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +151,14 @@ class Charter:
             if occasion is Occasion.START and tx.now - incident.opened_at > STALE:
                 over = "it could not be shown in time"
             if over == _LATER:
-                put_off(tx, number, occasion, NO_CARD)
+                put_off(tx, number, occasion, _patience(incident.resolved_at, tx.now))
                 return None
             if over:
                 self._end(tx, number, occasion, replace(so_far, outcome=over), forget=over == _LIVE)
                 return None
         card = tx.posts.get(notify.card_key(number))
         if card is None or not card.ts:
-            put_off(tx, number, occasion, NO_CARD)
+            put_off(tx, number, occasion, _patience(incident.opened_at, tx.now))
             return None
         put_off(tx, number, occasion, LEASE.total_seconds())
         so_far = replace(so_far, held_by=self._replica, held_until=tx.now + LEASE)
