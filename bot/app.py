@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -191,6 +192,7 @@ async def serve(loaded: Loaded) -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
     async with core(loaded, serve=True) as parts, running(parts, token, listening) as heartbeat:
+        _settle_down()
         lost = asyncio.create_task(heartbeat.lost.wait())
         stop = asyncio.create_task(stopping.wait())
         await asyncio.wait({lost, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -254,6 +256,15 @@ def _charting(parts: Core, slack: SlackSide) -> tuple[Studio, Charter] | None:
     studio = Studio()
     setup, name = parts.loaded.setup, replica(parts.loaded)
     return studio, Charter(parts.store, setup, parts.systems, parts.clock, studio, slack.gallery, name)
+
+
+def _settle_down() -> None:
+    """What the program is made of is never garbage: from now on the collector looks at what came later only.
+
+    A full look at a million objects takes a fifth of a second, in which nobody is answered.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _jobs(parts: Core, clockwork: Clockwork, slack: SlackSide, pulse: Pulse) -> list[Job]:
