@@ -33,8 +33,9 @@ __all__ = ["LEASE", "Projector"]
 
 IDLE_SECONDS = 5.0
 """How often the store is asked when nobody nudges: what another replica wanted is shown, too."""
-GAP_SECONDS = 0.03
-"""After a look that found nothing to do: in a storm many nudge for what has to wait anyhow."""
+GAP_SECONDS, LONGEST_GAP = 0.03, 0.24
+"""After a look that found nothing to do: in a storm many nudge for what has to wait anyhow. The gap doubles while they
+do, for a look costs as much as taking ten alerts."""
 IN_FLIGHT = 8
 """Posts that are under way at once."""
 GIVEN_UP = 3
@@ -96,6 +97,7 @@ class Projector:
     # ------------------------------------------------------------ the loop
 
     async def _run(self) -> None:
+        gap = GAP_SECONDS
         while True:
             self._wake.clear()
             wait = IDLE_SECONDS
@@ -106,8 +108,11 @@ class Projector:
                 if taken.wait is not None:
                     wait = min(wait, taken.wait)
                 self._faults.pop(OURS, None)
-                if not taken.works:
-                    await asyncio.sleep(GAP_SECONDS)
+                if taken.works:
+                    gap = GAP_SECONDS
+                else:
+                    await asyncio.sleep(gap)
+                    gap = min(gap * 2, LONGEST_GAP) if self._wake.is_set() else GAP_SECONDS
             except Exception as error:  # noqa: BLE001 - the edge of a background job
                 # It must go on, and readiness says that something is wrong.
                 self._own_fault(error)
