@@ -246,9 +246,14 @@ class Connection:
 
 async def _closed(socket: AsyncSocketModeHandler | None) -> None:
     """Let go of it within a bounded time."""
-    if socket is not None:
+    if socket is None:
+        return
+    try:
         with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
             await asyncio.wait_for(socket.close_async(), 5)
+    finally:
+        # It comes last in the library's own farewell, which may be cut short: by the time-out, or by our own end.
+        await socket.client.aiohttp_client_session.close()
 
 
 def about_token(code: str) -> bool:
