@@ -95,7 +95,7 @@ def setup_of(spec: Spec) -> Setup:
     )  # fmt: skip
     kinds = (OperationKind.ROLLBACK, OperationKind.SHIFT_TRAFFIC) if plot.undoes else ()
     patient = Policies(
-        plan_ttl=timedelta(hours=5), confirm_within=timedelta(hours=2),
+        plan_ttl=timedelta(hours=5), confirm_within=timedelta(minutes=4) * spec.speed,
         watch_for=timedelta(hours=5) if plot.watched else timedelta(seconds=2),
         rules=tuple(Policy(f"takes a {kind.value} back", kind, Mode.SUGGEST, undo=True) for kind in kinds),
     )  # fmt: skip

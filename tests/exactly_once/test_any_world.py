@@ -49,11 +49,11 @@ class WitnessedRegistry(FakeRegistry):
 class WitnessedServing(FakeServing):
     """Remembers each answer that it gave."""
 
-    answers: list[Observation]
+    heard: list[Observation]
 
     async def observe(self, name: str, *, probes: Sequence[Probe] = ()) -> Observation:
         seen = await super().observe(name, probes=probes)
-        self.answers.append(seen)
+        self.heard.append(seen)
         return seen
 
 
@@ -63,7 +63,7 @@ class WitnessedWorld(World):
     def _populate(self) -> None:
         self.registry = WitnessedRegistry(self.clock)
         self.serving = WitnessedServing(self.clock, self.registry)
-        self.serving.answers = []
+        self.serving.heard = []
         super()._populate()
 
 
@@ -213,7 +213,7 @@ class AnyWorld(RuleBasedStateMachine):
     @invariant()
     def what_is_promised_holds(self) -> None:
         before = self._see()
-        answers, self.world.serving.answers = self.world.serving.answers, []
+        heard, self.world.serving.heard = self.world.serving.heard, []
         for number, operation in self.known.items():
             was = before.get(number)
             if was is not None:
@@ -221,9 +221,7 @@ class AnyWorld(RuleBasedStateMachine):
                 assert operation.plan.digest == was.plan.digest
             if operation.state in CONFIRMED and (was is None or was.state not in CONFIRMED):
                 target = operation.plan.move.target.version
-                assert any(seen.version == target and seen.healthy for seen in answers), (
-                    "nobody has said that it serves"
-                )
+                assert any(seen.version == target and seen.healthy for seen in heard), "nobody has said that it serves"
         self._nothing_twice()
         self._nobody_beside()
         self._all_is_told()
