@@ -63,7 +63,9 @@ class Plant:
     async def message(self, saying: str) -> str:
         """OP-1's message in the thread, as soon as it says this."""
         found = await self.bot.workspace.wait_for_message(
-            CHANNEL, lambda m: "retraining of fraud-detector" in str(m) and saying in str(m) and "OP-" in str(m["text"]), 90
+            CHANNEL,
+            lambda m: "retraining of fraud-detector" in str(m) and saying in str(m) and "OP-" in str(m["text"]),
+            90,
         )
         return str(found)
 
