@@ -1,7 +1,6 @@
 """The connection to Slack: one client with one session, Socket Mode or HTTP, and a watchdog for deaf sockets."""
 
 import asyncio
-import contextlib
 import logging
 import math
 from collections.abc import Awaitable, Callable
@@ -248,10 +247,15 @@ async def _closed(socket: AsyncSocketModeHandler | None) -> None:
     """Let go of it within a bounded time."""
     if socket is None:
         return
+    leaving = asyncio.ensure_future(socket.close_async())
     try:
-        with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError):
-            await asyncio.wait_for(socket.close_async(), 5)
+        await asyncio.wait({leaving}, timeout=5)
     finally:
+        # Not `wait_for`: it waits for what was cancelled, and the library's farewell may go on all the same.
+        leaving.cancel()
+        await asyncio.wait({leaving}, timeout=1)
+        if leaving.done() and not leaving.cancelled():
+            leaving.exception()  # seen: there is nothing to do about it
         # It comes last in the library's own farewell, which may be cut short: by the time-out, or by our own end.
         await socket.client.aiohttp_client_session.close()
 
