@@ -150,7 +150,8 @@ class Storms:
     def _renew(self, channel: str, storm: OpenStorm) -> bool:
         """Show what has changed, not too often; and say when it is over."""
         if channel.startswith("@") or storm.closed:
-            if self._at - max(storm.closed, storm.opened) > RECENT:
+            going_on = any(not s.closed for place, s in self.shared.storms.items() if not place.startswith("@"))
+            if self._at - max(storm.closed, storm.opened) > RECENT and not going_on:
                 del self.shared.storms[channel]
             return False
         if 0 <= self._at - storm.edited < pace(self._at - storm.opened):
@@ -162,6 +163,10 @@ class Storms:
         storm = replace(storm, edited=self._at, closed=self._at if closed else 0.0)
         self.shared.storms[channel] = storm
         self._want(storm, channel, Lane.NEW_INCIDENT)
+        if closed:  # whoever was paged by a list of their own finds the cards from there, too
+            for place, other in self.shared.storms.items():
+                if place.startswith("@"):
+                    self._want_anew(other.key)
         return True
 
     def _want(self, storm: OpenStorm, channel: str, lane: Lane) -> None:

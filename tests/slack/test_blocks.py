@@ -225,6 +225,13 @@ def test_a_card_lists_what_fires_when_it_is_more_than_one() -> None:
     assert "• Alert3: p99 2.5, limit 1 (bad above)" in shown
     assert "Alert4" not in shown
     assert "and 2 more" in shown
+
+
+def test_alerts_that_read_alike_are_one_line_of_a_card() -> None:
+    alerts = (*(an_alert("Drift") for _ in range(20)), an_alert("Latency"))
+    shown = text(accepted(cards.card(an_incident_view(an_incident(alerts_firing=500), alerts=alerts))))
+    assert shown.count("• Drift") == shown.count("• Latency") == 1
+    assert "and 498 more" in shown
     ended = an_alert("Alert2", AlertStatus.RESOLVED)
     assert "Firing" not in text(cards.card(an_incident_view(alerts=(alerts[0], ended))))
 

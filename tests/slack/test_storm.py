@@ -109,10 +109,12 @@ async def test_a_sev1_in_the_middle_has_its_page_and_its_card_within_two_seconds
 
 async def test_who_is_paged_for_many_gets_one_list_that_has_a_button_for_each(tmp_path: Path) -> None:
     async with sky(tmp_path) as one:
+        await one.here.world.store.write(lambda tx: tx.keys.put("slack", TEAM_URL, "https://example.slack.com/"))
         await one.send(*(one.fire(problem, 0) for problem in range(8)))
         await one.until_quiet()
         (paged,) = await one.here.messages("@mika")
         assert text(paged).count("[Acknowledge]") == 8
+        assert text(paged).count("<https://example.slack.com/archives/C0INCIDENT/p") == 8
         assert (await one.here.world.post("page:3:mika")).told_elsewhere
         done = await one.here.world.press("incident.acknowledge", "INC-3", MIKA)
         assert done.ok

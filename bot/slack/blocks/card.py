@@ -160,12 +160,15 @@ def _firing(view: IncidentView) -> list[Element]:
     alerts = [alert for alert in view.alerts if alert.status is AlertStatus.FIRING]
     if len(alerts) < 2 or not view.incident.status.live:
         return []
-    line: list[Element] = [text("\nFiring", bold=True)]
-    for alert in alerts[:ALERTS_SHOWN]:
-        reading = f": {reading_text(alert.reading)}" if alert.reading is not None else ""
-        line.append(text(f"\n• {clean(alert.name, 60, one_line=True) or 'unnamed alert'}{reading}", limit=200))
-    more = max(len(alerts), view.incident.alerts_firing) - ALERTS_SHOWN
+    shown = list(dict.fromkeys(map(_alert_text, alerts)))[:ALERTS_SHOWN]  # of a storm's alerts many read alike
+    more = max(len(alerts), view.incident.alerts_firing) - len(shown)
+    line = [text("\nFiring", bold=True), *(text(f"\n• {said}", limit=200) for said in shown)]
     return [*line, text(f"\nand {more} more")] if more > 0 else line
+
+
+def _alert_text(alert: Alert) -> str:
+    reading = f": {reading_text(alert.reading)}" if alert.reading is not None else ""
+    return f"{clean(alert.name, 60, one_line=True) or 'unnamed alert'}{reading}"
 
 
 def _lasted(incident: Incident) -> str:

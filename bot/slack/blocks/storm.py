@@ -23,7 +23,7 @@ def storm(view: StormView, card_link: Link) -> Message:
     """The message as it must be now; it replaces what was shown before."""
     shown = view.lines[:LINES_SHOWN]
     blocks: list[Block] = [header(_headline(view)), rich(section(*_facts(view)))]
-    blocks += [_pressable(line) for line in shown] if view.paged else _listed(shown, card_link)
+    blocks += [*map(_pressable, shown), *_cards(shown, card_link)] if view.paged else _listed(shown, card_link)
     if len(view.lines) > len(shown):
         blocks.append(context(f"{len(view.lines) - len(shown)} more: /mlops incidents"))
     named = "; ".join(_line(line.incident) for line in shown[:NAMED_IN_TEXT])
@@ -79,6 +79,14 @@ def _listed(lines: Sequence[StormLine], card_link: Link) -> list[Block]:
         name = link(ref, address) if address else text(ref, bold=True)
         rows.append([text(f"{_dot(line.incident)} "), name, text(f" {_state(line)}", limit=220)])
     return [rich(bullets(rows))]
+
+
+def _cards(lines: Sequence[StormLine], card_link: Link) -> list[Block]:
+    """The way to the cards that are there: rows with a button hold no link, for their text is literal."""
+    links = [(line.incident.ref, card_link(line.incident.number)) for line in lines]
+    there = [link(ref, address) for ref, address in links if address]
+    spaced = [element for one in there for element in (text(" "), one)]
+    return [rich(section(text("Cards:", bold=True), *spaced))] if there else []
 
 
 def _pressable(line: StormLine) -> Block:
