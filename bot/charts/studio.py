@@ -133,7 +133,8 @@ class Studio(Artist):
         with contextlib.suppress(OSError):
             process.stdin.close()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), 3)
+            async with asyncio.timeout(3):
+                await process.wait()
         await self._kill()
 
     async def _kill(self) -> int | None:

@@ -74,7 +74,8 @@ class Process:
         if self.running:
             self._signal(signal.SIGTERM)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), GRACE)
+                async with asyncio.timeout(GRACE):
+                    await self._process.wait()
         await self.kill()
 
     async def kill(self) -> None:

@@ -175,7 +175,8 @@ class Connection:
             self._socket = fresh
             fresh.client.wss_uri = url
             ear = Ear(fresh.client, self._clock)
-            await asyncio.wait_for(fresh.connect_async(), CALL_TIMEOUT * 2)
+            async with asyncio.timeout(CALL_TIMEOUT * 2):
+                await fresh.connect_async()
         finally:
             await _closed(before)
         return ear

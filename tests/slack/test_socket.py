@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 
 from bot.slack.ear import SILENT, Ear
 from bot.slack.side import SlackSide
@@ -98,3 +99,25 @@ async def test_what_an_ear_hears() -> None:
     assert "that handles" in await ear.trouble()
     connected[0] = False
     assert "lost" in await ear.trouble()
+
+
+async def test_an_end_that_comes_at_the_moment_of_a_new_connection_is_an_end(
+    here: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was lost there, and the bot did not stop."""
+    side = await here.start()
+    original, ends = AsyncSocketModeHandler.connect_async, []
+
+    async def connected_and_ended(handler: AsyncSocketModeHandler) -> None:
+        await original(handler)
+        ends.append(asyncio.ensure_future(side._connection.close()))
+
+    monkeypatch.setattr(AsyncSocketModeHandler, "connect_async", connected_and_ended)
+
+    async def begun() -> bool:
+        return bool(ends)
+
+    await here.as_time_passes(begun, step=15.0)
+    async with asyncio.timeout(10):
+        await ends[0]
+    assert side._connection._socket is None

@@ -81,7 +81,8 @@ class Edge:
     async def _patiently(self, work: Awaitable[Reply], answer: Answer) -> Reply:
         task = asyncio.ensure_future(work)
         try:
-            return await asyncio.wait_for(asyncio.shield(task), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                return await asyncio.shield(task)
         except TimeoutError:
             if task.done():
                 return task.result()
