@@ -37,7 +37,7 @@ def adapter(url: str, topic: str, clients: HttpClients) -> PolledCloudWatch:
 
 @pytest.fixture
 async def clients() -> AsyncIterator[HttpClients]:
-    made = HttpClients(limits=Limits(attempts=1, connect=2))
+    made = HttpClients(limits=Limits(attempts=2))
     yield made
     await made.aclose()
 
