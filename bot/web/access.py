@@ -6,16 +6,14 @@ import hashlib
 import hmac
 from datetime import datetime
 
-from starlette.requests import Request
 
-
-def has_token(request: Request, token: str) -> bool:
-    """Whether the request carries the program's token: as a bearer, or as the password of HTTP basic.
+def has_token(authorization: str, token: str) -> bool:
+    """Whether an Authorization header holds the program's token: as a bearer, or as the password of HTTP basic.
 
     Sources differ in which of the two they can send. The comparison takes constant time, and an empty token fits
     nothing.
     """
-    scheme, _, given = request.headers.get("authorization", "").strip().partition(" ")
+    scheme, _, given = authorization.strip().partition(" ")
     match scheme.lower():
         case "bearer":
             candidate = given.strip()

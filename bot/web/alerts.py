@@ -6,11 +6,11 @@ counts that as success.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bot.domain.alert import Alert
@@ -18,7 +18,8 @@ from bot.domain.errors import BotError, Forged, IntegrationError, Overloaded, Un
 from bot.domain.models import Change
 from bot.ports.systems import AlertSource, Delivery
 from bot.web.access import has_token
-from bot.web.body import CutOff, TooLarge, read_body
+from bot.web.arrival import Arrival, Told
+from bot.web.body import CutOff, TooLarge, claimed_size, read_body
 from bot.web.parts import WebParts
 from bot.web.problems import RETRY_AFTER, from_error, problem
 
@@ -29,6 +30,9 @@ ASKING_SECONDS = 10.0
 
 WELCOME = {"allow": "POST, PUT, OPTIONS", "webhook-allowed-origin": "*", "webhook-allowed-rate": "*"}
 """CloudEvents' senders ask before they send; each delivery is judged by itself, so anybody may try."""
+
+_EFFECTS = ("opened", "joined", "refreshed", "resolved", "ignored", "changes")
+_TAKEN = json.dumps({"status": "taken", **dict.fromkeys(_EFFECTS, "%d")}).replace('"%d"', "%d").encode()
 
 _log = logging.getLogger(__name__)
 
@@ -50,24 +54,24 @@ class Deliveries:
         self._parts = parts
         self._known = _slugs(parts)
 
-    async def __call__(self, request: Request) -> Response:
-        slug = request.path_params["integration"]
+    async def __call__(self, arrival: Arrival) -> Response:
+        slug, headers = arrival.slug, arrival.headers
         source = self._parts.systems.sources.get(slug)
         if source is None:
             return self._no_source(slug)
-        if request.method == "OPTIONS":
+        if arrival.method == "OPTIONS":
             return Response(status_code=204, headers=WELCOME)
-        trusted = has_token(request, self._parts.token)
-        if not trusted and _needs_token(source, _delivery(request, b"", self._parts)):
+        trusted = has_token(headers.get("authorization", ""), self._parts.token)
+        if not trusted and _needs_token(source, self._delivery(arrival, b"")):
             self._parts.metrics.delivery(slug, "unauthorized")
             return _unauthorized()
-        if request.headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
+        if headers.get("content-encoding", "identity").strip().lower() not in {"", "identity"}:
             self._parts.metrics.delivery(slug, "encoded")
             return _encoded()
         with self._parts.room.share() as share:
             try:
                 limit, seconds = self._parts.body_limit, self._parts.body_seconds
-                body = await read_body(request, share, limit=limit, seconds=seconds)
+                body = await read_body(arrival.receive, claimed_size(headers), share, limit=limit, seconds=seconds)
             except TooLarge:
                 self._parts.metrics.delivery(slug, "too large")
                 return self._too_large()
@@ -77,7 +81,10 @@ class Deliveries:
             except Overloaded:
                 self._parts.metrics.delivery(slug, "put off")
                 raise
-            return await self._take(slug, source, _delivery(request, body, self._parts), trusted=trusted)
+            return await self._take(slug, source, self._delivery(arrival, body), trusted=trusted)
+
+    def _delivery(self, arrival: Arrival, body: bytes) -> Delivery:
+        return Delivery(body, arrival.headers, self._parts.clock.now(), arrival.query)
 
     async def _take(self, slug: str, source: AlertSource, delivery: Delivery, *, trusted: bool) -> Response:
         try:
@@ -117,17 +124,7 @@ class Deliveries:
             await self._parts.heard(slug, found.alerts)
         if any(alert.truncated for alert in found.alerts):
             self._parts.cut_short(slug)
-        return JSONResponse(
-            {
-                "status": "taken",
-                "opened": receipt.opened,
-                "joined": receipt.joined,
-                "refreshed": receipt.refreshed,
-                "resolved": receipt.resolved,
-                "ignored": receipt.ignored,
-                "changes": receipt.changes,
-            }
-        )
+        return Told(_TAKEN % tuple(getattr(receipt, effect) for effect in _EFFECTS))
 
     def _no_source(self, slug: str) -> Response:
         if slug in self._known:
@@ -146,11 +143,6 @@ class Deliveries:
             413, "too_large", f"The body is larger than {size}.", not_done="Nothing was taken.",
             next_step="Have the source send fewer alerts at a time, in smaller groups.",
         )  # fmt: skip
-
-
-def _delivery(request: Request, body: bytes, parts: WebParts) -> Delivery:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    return Delivery(body, headers, parts.clock.now(), dict(request.query_params))
 
 
 def _needs_token(source: AlertSource, bodiless: Delivery) -> bool:

@@ -36,7 +36,7 @@ class Api:
 
     async def incidents(self, request: Request) -> Response:
         """One page of incidents, newest first."""
-        if not has_token(request, self._parts.token):
+        if not has_token(request.headers.get("authorization", ""), self._parts.token):
             return _unauthorized()
         wanted = _query(request)
         found = await self._parts.store.read(
@@ -50,7 +50,7 @@ class Api:
 
     async def incident(self, request: Request) -> Response:
         """One incident."""
-        if not has_token(request, self._parts.token):
+        if not has_token(request.headers.get("authorization", ""), self._parts.token):
             return _unauthorized()
         number = number_of(request.path_params["id"])
         found = await self._parts.store.read(lambda tx: tx.incidents.get(number))
@@ -58,7 +58,7 @@ class Api:
 
     async def timeline(self, request: Request) -> Response:
         """One incident's timeline, with the chain checked."""
-        if not has_token(request, self._parts.token):
+        if not has_token(request.headers.get("authorization", ""), self._parts.token):
             return _unauthorized()
         number = number_of(request.path_params["id"])
         found, entries = await self._parts.store.read(lambda tx: (tx.incidents.get(number), tx.timeline.of(number)))

@@ -1,10 +1,10 @@
 """A request's body is read as it comes, counted by us and not by what its headers claim, and given up in time."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from bot.domain.errors import Overloaded
 
@@ -64,27 +64,34 @@ class Share:
         self.size += size
 
 
-async def read_body(request: Request, share: Share, *, limit: int, seconds: float) -> bytes:
-    """The whole body, at most `limit` bytes. Raises TooLarge, CutOff and Overloaded.
+async def read_body(receive: Receive, claimed: int, share: Share, *, limit: int, seconds: float) -> bytes:
+    """The whole body, at most `limit` bytes; `claimed` is what its sender says. Raises TooLarge, CutOff, Overloaded.
 
     A body that is too large is refused as soon as that is known. The server reads away what its sender still sends,
     so that the answer gets through.
     """
-    if _claimed(request) > limit:
+    if claimed > limit:
         raise TooLarge
     parts: list[bytes] = []
+    more = True
     try:
-        async with asyncio.timeout(seconds), aclosing(request.stream()) as stream:
-            async for part in stream:
+        async with asyncio.timeout(seconds):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise CutOff
+                part = message.get("body", b"")
                 if share.size + len(part) > limit:
                     raise TooLarge
                 share.grow(len(part))
                 parts.append(part)
-    except (ClientDisconnect, TimeoutError) as error:
+                more = message.get("more_body", False)
+    except TimeoutError as error:
         raise CutOff from error
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _claimed(request: Request) -> int:
-    text = request.headers.get("content-length", "")
+def claimed_size(headers: Mapping[str, str]) -> int:
+    """What the headers say that a body has, in bytes; 0 when they say nothing that could be."""
+    text = headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import uvicorn
 from pydantic import SecretStr
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from bot.kit.http import HttpClients
 from bot.ports.systems import AlertSource
@@ -71,7 +71,7 @@ class Site:
         )  # type: ignore[arg-type]  # free limits  # fmt: skip
 
     @functools.cached_property
-    def app(self) -> Starlette:
+    def app(self) -> ASGIApp:
         """Built at the first question; `del site.app` builds it anew."""
         return build_web(self.parts())
 
