@@ -1,31 +1,21 @@
 """The commands and their options. Exit codes: 0 done, 1 refused or faulty, 2 usage or not built yet."""
 
-import asyncio
 import json
 import os
 import sys
-from collections.abc import Coroutine, Iterable, Sized
+from collections.abc import Iterable, Sized
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
 import typer
-import uvloop
 
-from bot.cli import offline
-from bot.cli.lazily import Lazily
+from bot.cli import offline, serving
+from bot.cli.process import configured, program, run
 from bot.cli.terminal import save, show
-from bot.config.loader import ConfigFaults, Loaded, load
+from bot.config.loader import ConfigFaults
 from bot.config.problems import Problem
-from bot.domain.errors import BotError
 from bot.usecases.reply import Tone
 from bot.usecases.summaries import attached
-
-if TYPE_CHECKING:
-    from bot import app as program
-else:
-    program = Lazily("bot.app")
-
-T = TypeVar("T")
 
 cli = typer.Typer(
     name="mlops-bot",
@@ -43,40 +33,6 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-def main() -> None:
-    """Run the command; every expected error is a sentence on standard error, never a stack trace."""
-    try:
-        cli(prog_name="mlops-bot")
-    except ConfigFaults as faults:
-        _fail(str(faults))
-    except BotError as error:
-        _fail("\n".join(part for part in (error.what, error.not_done, error.next_step) if part))
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(text, err=True)
-    sys.exit(1)
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(work)
-    except KeyboardInterrupt:
-        typer.echo("Stopped.", err=True)
-        raise typer.Exit(130) from None
-
-
-def _load(config: Path | None, *, secrets: bool = True) -> Loaded:
-    found = config
-    if found is None and Path("mlops-bot.yaml").exists():
-        found = Path("mlops-bot.yaml")
-    return load(found, os.environ, schemas=program.settings_classes(), secrets=secrets)
-
-
 def _not_built(what: str) -> NoReturn:
     typer.echo(f"{what} is not built yet. Nothing was done.", err=True)
     raise typer.Exit(2)
@@ -85,7 +41,7 @@ def _not_built(what: str) -> NoReturn:
 @cli.command()
 def serve(config: ConfigOption = None) -> None:
     """Run the bot."""
-    _run(program.serve(_load(config)))
+    serving.serve(config)
 
 
 @cli.command()
@@ -97,7 +53,7 @@ def demo(
     """Play the story with a workspace, a real MLflow and a real serving process on this machine."""
     from bot.demo import play  # noqa: PLC0415 - the demo's parts are of no use to a bot in production
 
-    raise typer.Exit(_run(play(port=port, auto=auto, keep=keep)))
+    raise typer.Exit(run(play(port=port, auto=auto, keep=keep)))
 
 
 @cli.command()
@@ -116,7 +72,7 @@ def sandbox(
 def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Check configuration, RACI table, routing and runbooks; every fault as FILE:LINE, what, and what to do."""
     try:
-        loaded = _load(config, secrets=False)
+        loaded = configured(config, secrets=False)
     except ConfigFaults as faults:
         if as_json:
             typer.echo(_as_json(faults.problems, ok=False))
@@ -146,7 +102,7 @@ def _as_json(problems: Iterable[Problem], *, ok: bool) -> str:
 @cli.command()
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Ask Slack and every integration whether they work."""
-    reply = _run(program.doctor(_load(config)))
+    reply = run(program.doctor(configured(config)))
     show(reply, as_json=as_json)
     if not reply.ok:
         raise typer.Exit(1)
@@ -155,7 +111,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 @cli.command()
 def manifest(config: ConfigOption = None) -> None:
     """Print the Slack app manifest for this configuration."""
-    typer.echo(program.manifest(_load(config)))
+    typer.echo(program.manifest(configured(config)))
 
 
 @cli.command(name="do")
@@ -167,7 +123,7 @@ def do_command(
     output: Annotated[Path | None, typer.Option(help="Where a file in the answer goes.")] = None,
 ) -> None:
     """Do any /mlops command without Slack: same rights, same timeline."""
-    reply = _run(program.do(_load(config), command, person))
+    reply = run(program.do(configured(config), command, person))
     show(reply, as_json=as_json, output=output)
     if not reply.ok:
         raise typer.Exit(1)
@@ -183,7 +139,7 @@ def timeline_export(
     """Write an incident's timeline to a file."""
     if fmt == "pdf":
         _not_built("Export as pdf")
-    reply = _run(program.export(_load(config), incident, fmt))
+    reply = run(program.export(configured(config), incident, fmt))
     attachment = attached(reply)
     if attachment is None:
         show(reply)
@@ -207,7 +163,7 @@ def timeline_verify(
     if what is not None and offline.is_file(what):
         reply = offline.verify_file(Path(what))
     else:
-        reply = _run(program.verify(_load(config), what))
+        reply = run(program.verify(configured(config), what))
     show(reply, as_json=as_json)
     if reply.tone is not Tone.DONE:
         raise typer.Exit(1)
@@ -243,7 +199,7 @@ def digest(
     if kind not in {"daily", "maturity"}:
         typer.echo("There are two digests: daily and maturity.", err=True)
         raise typer.Exit(2)
-    reply = _run(program.digest(_load(config), kind, post=post))
+    reply = run(program.digest(configured(config), kind, post=post))
     show(reply, as_json=as_json)
     if not reply.ok:
         raise typer.Exit(1)
@@ -252,8 +208,8 @@ def digest(
 @cli.command()
 def integrations(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """What is present, configured and capable."""
-    reply = program.integrations(_load(config))
+    reply = program.integrations(configured(config))
     if as_json:
-        typer.echo(program.integrations_json(_load(config)))
+        typer.echo(program.integrations_json(configured(config)))
         return
     show(reply)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.main import main
+from bot.cli import main
 from tests.usecases.world import MIKA, World
 
 CONFIGURATION = """\
