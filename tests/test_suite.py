@@ -89,6 +89,29 @@ def test_a_mark_that_names_no_program_is_an_error(tmp_path: Path) -> None:
     assert "test_it.py::test_it: say which program it needs" in said
 
 
+# ---------------------------------------------------------------- groups
+
+
+GROUPS = """
+import os
+import pytest
+
+@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in "ab"])
+def test_it(name, number):
+    with open(f"workers of {name}", "a") as file:
+        file.write(os.environ["PYTEST_XDIST_WORKER"] + "\\n")
+"""
+
+
+def test_what_shares_a_server_runs_on_one_worker(tmp_path: Path) -> None:
+    code, said = run(tmp_path, GROUPS, "-p", "xdist", "-n", "2", "--dist", "loadgroup")
+    assert code == 0, said
+    workers = [(tmp_path / f"workers of {name}").read_text().split() for name in "ab"]
+    assert [len(seen) for seen in workers] == [8, 8]
+    assert [len(set(seen)) for seen in workers] == [1, 1], workers
+
+
 # ---------------------------------------------------------------- processes
 
 
