@@ -55,7 +55,8 @@ class Done(StrEnum):
 class Section(BaseModel):
     """A part of the file: unknown keys are refused, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=False, defer_build=True)
+    """Checks are built when something is checked: those of the whole hold those of their parts."""
 
 
 class SlackMode(StrEnum):

@@ -24,7 +24,10 @@ LINK_LIMIT = 2_000
 class Wire(BaseModel):
     """Base of a vendor's JSON: unknown fields are ignored, because vendors add some in every release."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, validate_by_name=True, validate_by_alias=True, defer_build=True
+    )
+    """Reading is built with the first body: of most systems none ever comes."""
 
 
 T = TypeVar("T", bound=BaseModel)

@@ -61,7 +61,8 @@ class Guarantees:
 class IntegrationSettings(BaseModel):
     """Base of an integration's settings: unknown keys are refused, values are frozen."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    """Checks are built when something is checked: most of what is present is not configured."""
 
 
 @dataclass(frozen=True, slots=True)

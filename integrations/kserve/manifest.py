@@ -30,7 +30,7 @@ class Settings(ClusterSettings):
         default="mlops-bot/version",
         title="Annotation with the version",
         description="Read off the InferenceService, and written with every change of version. Empty: none is used.",
-        pattern=r"^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-\w.]{0,61}[A-Za-z0-9])?)?$",
+        pattern=r"^(([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$",
     )
     version_pattern: str = Field(
         default=r"([^/]+)/*$",

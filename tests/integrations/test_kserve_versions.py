@@ -98,6 +98,7 @@ def test_a_target_is_a_name_with_or_without_its_namespace(name: str, target: Tar
         {"version_pattern": "a"},
         {"version_pattern": "(a)(b)"},
         {"version_annotation": "not a name"},
+        {"version_annotation": "mlops-bot/väersion"},
         {"model_url": "ftp://models.example"},
         {"anything": "else"},
     ],
