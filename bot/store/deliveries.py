@@ -9,16 +9,16 @@ from sqlmodel import Session, col, select
 from bot.ports import store as port
 from bot.ports.store import DeliveryNote, DeliveryOutcome, DeliveryRecord
 from bot.store.mapping import plain
+from bot.store.prepared import Prepared, inserting
 from bot.store.tables import DeliveryRow, HeardRow
 
 _DELIVERIES = DeliveryRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
 _HEARD = HeardRow.__table__  # type: ignore[attr-defined]
 _VALUES: dict[str, sa.BindParameter[object]] = {column.name: sa.bindparam(f"_{column.name}") for column in _HEARD.c}
 _MORE = {name: _HEARD.c[name] + _VALUES[name] for name in ("deliveries", "alerts")}
-# Built once: to build a statement takes SQLAlchemy longer than to run it.
-_INSERT = sa.insert(_DELIVERIES)
-_HEARD_FIRST = sa.insert(_HEARD).values(_VALUES)
-_HEARD_AGAIN = (
+_INSERT = inserting(_DELIVERIES, without=["id"])
+_HEARD_FIRST = Prepared(sa.insert(_HEARD).values(_VALUES))
+_HEARD_AGAIN = Prepared(
     sa.update(_HEARD).where(_HEARD.c.integration == _VALUES["integration"]).values({**_MORE, "at": _VALUES["at"]})
 )
 
@@ -49,7 +49,7 @@ class Deliveries(port.Deliveries):
             "reason": plain(reason),
             "body": body,
         }
-        key = self._session.connection().execute(_INSERT, row).inserted_primary_key
+        key = self._session.connection().execute(sa.insert(_DELIVERIES), row).inserted_primary_key
         assert key is not None, "one row was inserted"
         return int(key[0])
 
@@ -64,13 +64,12 @@ class Deliveries(port.Deliveries):
             {"integration": plain(n.integration), "digest": n.digest, "size": n.size, "alerts": n.alerts, **common}
             for n in notes
         ]
-        if rows:
-            self._session.connection().execute(_INSERT, rows)
+        _INSERT.run_all(self._session, rows)
 
     def heard(self, integration: str, *, deliveries: int, alerts: int) -> None:
         more = {"_integration": plain(integration), "_deliveries": deliveries, "_alerts": alerts, "_at": self._now}
-        if self._session.connection().execute(_HEARD_AGAIN, more).rowcount == 0:
-            self._session.connection().execute(_HEARD_FIRST, more)
+        if _HEARD_AGAIN.run(self._session, more) == 0:
+            _HEARD_FIRST.run(self._session, more)
 
     def count(self) -> int:
         return int(self._session.exec(select(sa.func.coalesce(sa.func.sum(HeardRow.deliveries), 0))).one())

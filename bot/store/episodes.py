@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, select
@@ -12,10 +13,13 @@ from bot.domain.timeline import stamp
 from bot.ports import store as port
 from bot.ports.store import AlertKey, EpisodeWrite
 from bot.store.mapping import dump, load, name, plain
+from bot.store.prepared import Prepared, driver_of
 from bot.store.tables import EpisodeRow, IncidentRow
 
 ASKED_AT_ONCE = 500
 """Fingerprints that are looked up by one statement: both databases limit what one may carry."""
+FEW = 8
+"""So many are looked up one by one: a statement with a list in it is made anew for each length."""
 
 _EPISODES = EpisodeRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
 _EPISODE_COLUMNS = [column for column in _EPISODES.c if column.name != "alert"]
@@ -45,17 +49,16 @@ class Episodes(port.Episodes):
             for start in range(0, len(fingerprints), ASKED_AT_ONCE):
                 some = fingerprints[start : start + ASKED_AT_ONCE]
                 of = {"source": source, "instance": instance}
-                rows = (
-                    self._rows(_NEWEST, **of, fingerprint=some[0])
-                    if len(some) == 1
-                    else self._rows(_NEWEST_OF_MANY, **of, fingerprints=some)
-                )
+                if len(some) <= FEW:
+                    rows = [row for f in some for row in _NEWEST.rows(self._session, {**of, "fingerprint": f})]
+                else:
+                    rows = self._rows(_NEWEST_OF_MANY, **of, fingerprints=some)
                 for episode in map(_episode, rows):
                     found[source, instance, episode.fingerprint] = episode
         return found
 
-    def _rows(self, query: sa.Select[tuple[object, ...]], **values: object) -> Sequence[sa.Row[tuple[object, ...]]]:
-        return self._session.connection().execute(query, values).all()
+    def _rows(self, query: sa.Select[tuple[object, ...]], **values: object) -> list[Any]:
+        return list(self._session.connection().execute(query, values))
 
     def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
         was = moved_from or episode.starts_at
@@ -63,14 +66,14 @@ class Episodes(port.Episodes):
         self.save_all([EpisodeWrite(episode, alert, was if stored else None)])
 
     def save_all(self, writes: Sequence[EpisodeWrite]) -> None:
-        connection = self._session.connection()
-        mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        driver = driver_of(self._session)
+        mark = "?" if driver.dialect.paramstyle == "qmark" else "%s"
         known = [(*_changing(w), *self._key(w), stamp(w.stored_as)) for w in writes if w.stored_as is not None]
         if known:  # first: what is moved makes room
-            connection.exec_driver_sql(_UPDATE.replace("?", mark), known)
+            driver.execute_all(_UPDATE.replace("?", mark), known)
         new = [(*self._key(w), *_changing(w)) for w in writes if w.stored_as is None]
         if new:
-            connection.exec_driver_sql(_INSERT.replace("?", mark), new)
+            driver.execute_all(_INSERT.replace("?", mark), new)
 
     def _key(self, write: EpisodeWrite) -> AlertKey:
         return name(write.episode.source), name(write.episode.instance), name(write.episode.fingerprint)
@@ -157,7 +160,7 @@ def _newest_of_many() -> sa.Select[tuple[object, ...]]:
 
 # Built once: to build a statement takes SQLAlchemy longer than to run it.
 _NEWEST_OF_MANY = _newest_of_many()
-_NEWEST = (
+_NEWEST = Prepared(
     sa.select(*_EPISODE_COLUMNS)
     .where(*(_EPISODES.c[key] == sa.bindparam(key) for key in _KEY))
     .order_by(_EPISODES.c.starts_at.desc())
@@ -174,16 +177,15 @@ def _of(source: str, instance: str, fingerprint: str) -> sa.Select[tuple[object,
 
 
 def _episode(row: sa.Row[tuple[object, ...]]) -> Episode:
-    fields = row._mapping  # noqa: SLF001 - SQLAlchemy's documented access by name
     return Episode(
-        source=fields["source"],
-        instance=fields["instance"],
-        fingerprint=fields["fingerprint"],
-        starts_at=fields["starts_at"],
-        status=AlertStatus(fields["status"]),
-        first_seen=fields["first_seen"],
-        last_seen=fields["last_seen"],
-        ends_at=fields["ends_at"],
-        deliveries=fields["deliveries"],
-        incident=fields["incident"],
+        source=row.source,
+        instance=row.instance,
+        fingerprint=row.fingerprint,
+        starts_at=row.starts_at,
+        status=AlertStatus(row.status),
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        ends_at=row.ends_at,
+        deliveries=row.deliveries,
+        incident=row.incident,
     )

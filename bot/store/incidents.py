@@ -1,21 +1,26 @@
 """Incidents in their table."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
+from sqlmodel.sql.expression import Select
 
-from bot.domain.incident import Incident, Status
+from bot.domain.incident import Incident, Status, Untold
 from bot.ports import store as port
 from bot.ports.store import Place
 from bot.store.mapping import dump, load, plain
+from bot.store.prepared import Prepared, inserting
 from bot.store.tables import IncidentRow, PostRow
 
 _LIVE = [status.value for status in Status if status.live]
 _INCIDENTS = IncidentRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
 _I = _INCIDENTS.c
+SelectOfStored = Select[str, str]
 
 
 class Incidents(port.Incidents):
@@ -27,25 +32,24 @@ class Incidents(port.Incidents):
         return (highest or 0) + 1
 
     def add(self, incident: Incident) -> None:
-        self._session.connection().execute(_INSERT, _row(incident))
+        _INSERT.run(self._session, _row(incident))
 
     def save(self, incident: Incident) -> None:
-        self.save_all([incident])
+        _UPDATE.run(self._session, _row(incident))
 
-    def save_all(self, incidents: Sequence[Incident]) -> None:
-        if incidents:
-            self._session.connection().execute(_UPDATE, [{"_number": i.number, **_row(i)} for i in incidents])
+    def count_all(self, incidents: Sequence[Incident]) -> None:
+        _COUNT.run_all(self._session, [{"_number": i.number, "_counts": dump(_counts(i))} for i in incidents])
 
     def get(self, number: int) -> Incident | None:
-        data = self._session.connection().execute(_ONE, {"number": number}).scalar()
-        return None if data is None else load(Incident, data)
+        row = _ONE.first(self._session, {"_number": number})
+        return None if row is None else _incident(row)
 
     def get_all(self, numbers: Sequence[int]) -> Mapping[int, Incident]:
-        rows = self._session.connection().execute(_MANY, {"numbers": list(numbers)}) if numbers else ()
-        return {int(number): load(Incident, data) for number, data in rows}
+        found = {number: self.get(number) for number in numbers}
+        return {number: incident for number, incident in found.items() if incident is not None}
 
     def live(self, *, model: str | None = None, limit: int = 100) -> Sequence[Incident]:
-        query = select(IncidentRow.data).where(col(IncidentRow.status).in_(_LIVE))
+        query = _stored().where(col(IncidentRow.status).in_(_LIVE))
         if model is not None:
             query = query.where(IncidentRow.model == plain(model))
         return self._all(query.order_by(col(IncidentRow.number).desc()).limit(limit))
@@ -63,7 +67,7 @@ class Incidents(port.Incidents):
         status: Status | None = None,
         since: datetime | None = None,
     ) -> Sequence[Incident]:
-        query = select(IncidentRow.data)
+        query = _stored()
         if before is not None:
             query = query.where(IncidentRow.number < before)
         if model is not None:
@@ -75,16 +79,14 @@ class Incidents(port.Incidents):
         return self._all(query.order_by(col(IncidentRow.number).desc()).limit(limit))
 
     def joinable(self, places: Sequence[Place], *, resolved_after: datetime) -> Mapping[Place, Incident]:
-        models = list({plain(place.model) for place in places if place.model is not None})
-        sources = list({plain(place.source) for place in places if place.model is None})
-        rows: list[sa.Row[tuple[object, ...]]] = []
-        if models:
-            rows += self._session.connection().execute(_OF_MODELS, {"models": models, "after": resolved_after})
-        if sources:
-            rows += self._session.connection().execute(_OF_SOURCES, {"sources": sources, "after": resolved_after})
+        rows: list[Any] = []
+        for model in dict.fromkeys(plain(place.model) for place in places if place.model is not None):
+            rows += _OF_MODEL.rows(self._session, {"_model": model, "_after": resolved_after})
+        for source in dict.fromkeys(plain(place.source) for place in places if place.model is None):
+            rows += _OF_SOURCE.rows(self._session, {"_source": source, "_after": resolved_after})
         rows.sort(key=lambda row: row.number, reverse=True)
         found = {place: next((row for row in rows if _joins(place, row)), None) for place in places}
-        return {place: load(Incident, row.data) for place, row in found.items() if row is not None}
+        return {place: _incident(row) for place, row in found.items() if row is not None}
 
     def by_post(self, channel_id: str, ts: str) -> Incident | None:
         query = select(PostRow.ref).where(
@@ -93,11 +95,11 @@ class Incidents(port.Incidents):
         number = self._session.exec(query).first()
         return None if number is None else self.get(number)
 
-    def _all(self, query: SelectOfScalar[str]) -> list[Incident]:
-        return [load(Incident, data) for data in self._session.exec(query)]
+    def _all(self, query: SelectOfStored) -> list[Incident]:
+        return [_incident(row) for row in self._session.exec(query)]
 
 
-def _joins(place: Place, row: sa.Row[tuple[object, ...]]) -> bool:
+def _joins(place: Place, row: Any) -> bool:
     """Whether an alert about this belongs there. A declared incident names no environment; alerts of any join it."""
     if place.model is None:
         if row.model is not None or row.source != plain(place.source):
@@ -107,24 +109,60 @@ def _joins(place: Place, row: sa.Row[tuple[object, ...]]) -> bool:
     return row.environment in {None, None if place.environment is None else plain(place.environment)}
 
 
-def _open_or_recent(*asked: sa.ColumnElement[bool]) -> sa.CompoundSelect[tuple[object, ...]]:
+def _stored() -> SelectOfStored:
+    return select(IncidentRow.data, IncidentRow.counts)
+
+
+def _open_or_recent(*asked: sa.ColumnElement[bool]) -> Prepared:
     """What is live, and what was resolved lately: two questions in one, so that each has its index."""
-    query = sa.select(_I.number, _I.model, _I.environment, _I.source, _I.data).where(*asked)
-    recently = query.where(_I.status == Status.RESOLVED.value, _I.resolved_at >= sa.bindparam("after"))
-    return sa.union_all(query.where(_I.status.in_(_LIVE)), recently)
+    query = sa.select(_I.number, _I.model, _I.environment, _I.source, _I.data, _I.counts).where(*asked)
+    recently = query.where(_I.status == Status.RESOLVED.value, _I.resolved_at >= sa.bindparam("_after"))
+    live = query.where(sa.or_(*(_I.status == status for status in _LIVE)))
+    return Prepared(sa.union_all(live, recently))
 
 
-# Built once: to build a statement takes SQLAlchemy longer than to run it.
-_INSERT = sa.insert(_INCIDENTS)
-_ONE = sa.select(_I.data).where(_I.number == sa.bindparam("number"))
-_MANY = sa.select(_I.number, _I.data).where(_I.number.in_(sa.bindparam("numbers", expanding=True)))
-_OF_MODELS = _open_or_recent(_I.model.in_(sa.bindparam("models", expanding=True)))
-_OF_SOURCES = _open_or_recent(_I.model.is_(None), _I.source.in_(sa.bindparam("sources", expanding=True)))
-_UPDATE = (
+_THAT = _I.number == sa.bindparam("_number")
+_INSERT = inserting(_INCIDENTS)
+_ONE = Prepared(sa.select(_I.data, _I.counts).where(_THAT))
+_OF_MODEL = _open_or_recent(_I.model == sa.bindparam("_model"))
+_OF_SOURCE = _open_or_recent(_I.model.is_(None), _I.source == sa.bindparam("_source"))
+_UPDATE = Prepared(
     sa.update(_INCIDENTS)
-    .where(_I.number == sa.bindparam("_number"))
+    .where(_I.number == sa.bindparam("number"))
     .values({column.name: sa.bindparam(column.name) for column in _I if column.name != "number"})
 )
+_COUNT = Prepared(sa.update(_INCIDENTS).where(_THAT).values(counts=sa.bindparam("_counts")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What alerts change of an incident."""
+
+    revision: int
+    alerts_firing: int
+    alerts_seen: int
+    told_fired: int
+    told_resolved: int
+    untold: Untold
+
+
+def _counts(i: Incident) -> _Counts:
+    return _Counts(i.revision, i.alerts_firing, i.alerts_seen, i.told_fired, i.told_resolved, i.untold)
+
+
+def _incident(row: Any) -> Incident:
+    """An incident with its newest counts."""
+    c = load(_Counts, row.counts)
+    return replace(
+        _but_for_counts(row.data), revision=c.revision, alerts_firing=c.alerts_firing, alerts_seen=c.alerts_seen,
+        told_fired=c.told_fired, told_resolved=c.told_resolved, untold=c.untold,
+    )  # fmt: skip
+
+
+@lru_cache(128)
+def _but_for_counts(data: str) -> Incident:
+    """In a storm the same text is read again and again, and reading it is the dearer part."""
+    return load(Incident, data)
 
 
 def _row(incident: Incident) -> dict[str, object]:
@@ -137,4 +175,5 @@ def _row(incident: Incident) -> dict[str, object]:
         "opened_at": incident.opened_at,
         "resolved_at": incident.resolved_at,
         "data": dump(incident),
+        "counts": dump(_counts(incident)),
     }

@@ -1,6 +1,6 @@
-"""What Slack should show. Statements are built once: to build one takes SQLAlchemy longer than to run it."""
+"""What Slack should show."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlmodel import Session
 from bot.domain.post import REFUSED, Backlog, Lane, Post, PostKind
 from bot.ports import store as port
 from bot.store.mapping import name, plain
+from bot.store.prepared import Prepared, inserting
 from bot.store.tables import Moment, PostRow
 
 BODY_LIMIT = 200_000
@@ -22,11 +23,8 @@ class Posts(port.Posts):
         self._session = session
         self._now = now
 
-    def _run(self, statement: sa.Executable, values: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> Any:
-        return self._session.connection().execute(statement, values)
-
     def _row(self, key: str) -> Any:
-        return self._run(_ONE, {"_key": name(key)}).first()
+        return _ONE.first(self._session, {"_key": name(key)})
 
     def want(self, post: Post) -> Post:
         row = self._row(post.key)
@@ -39,7 +37,7 @@ class Posts(port.Posts):
                 "not_before": None, "last_error": "", "wanted_at": self._now, "changed_at": self._now,
                 "rank": post.rank, "listed": _NOWHERE,
             }  # fmt: skip
-            self._run(_INSERT, values)
+            _INSERT.run(self._session, values)
         else:
             # What waits already does not lose its place to a small change.
             lane = min(row.lane, int(post.lane)) if row.wanted > row.shown else int(post.lane)
@@ -48,23 +46,23 @@ class Posts(port.Posts):
                 "body": plain(post.body, BODY_LIMIT) or row.body, "changed_at": self._now,
                 "wanted_at": row.wanted_at if row.wanted > row.shown else self._now,
             }  # fmt: skip
-            self._run(_WANT, {"_key": row.key, **changes})
+            _WANT.run(self._session, {"_key": row.key, **changes})
         return _post(self._row(post.key))
 
     def touch(self, keys: Sequence[str], lane: Lane) -> None:
         if keys:
-            self._run(_TOUCH, [{"_key": name(key), "_lane": int(lane), "_now": self._now} for key in keys])
+            _TOUCH.run_all(self._session, [{"_key": name(key), "_lane": int(lane), "_now": self._now} for key in keys])
 
     def get(self, key: str) -> Post | None:
         row = self._row(key)
         return None if row is None else _post(row)
 
     def by_message(self, channel_id: str, ts: str) -> Post | None:
-        row = self._run(_BY_MESSAGE, {"_channel": name(channel_id), "_ts": name(ts)}).first()
+        row = _BY_MESSAGE.first(self._session, {"_channel": name(channel_id), "_ts": name(ts)})
         return None if row is None else _post(row)
 
     def due(self, now: datetime, *, by: str = _NOBODY, limit: int = 100) -> Sequence[Post]:
-        rows = self._run(_DUE, {"_now": now, "_by": name(by), "_limit": limit})
+        rows = _DUE.rows(self._session, {"_now": now, "_by": name(by), "_limit": limit})
         return [_post(row) for row in rows]
 
     def hold(self, key: str, by: str, lease: timedelta) -> Post | None:
@@ -79,7 +77,9 @@ class Posts(port.Posts):
         if posts:
             until = self._now + lease
             held = {"_by": name(by), "_until": until}
-            self._run(_HOLD, [{"_key": name(p.key), "_sending": p.sending or not p.ts, **held} for p in posts])
+            _HOLD.run_all(
+                self._session, [{"_key": name(p.key), "_sending": p.sending or not p.ts, **held} for p in posts]
+            )
 
     def _of_another(self, row: Any, by: str) -> bool:
         return row.held_by not in {_NOBODY, name(by)} and row.held_until is not None and row.held_until > self._now
@@ -95,24 +95,24 @@ class Posts(port.Posts):
             # What is still to be shown was wanted after what is shown now.
             "wanted_at": row.changed_at if post.shown > row.shown else row.wanted_at,
         }  # fmt: skip
-        self._run(_SAVE, {"_key": row.key, **changes})
+        _SAVE.run(self._session, {"_key": row.key, **changes})
         return True
 
     def enlist(self, key: str, storm: str) -> None:
-        self._run(_ENLIST, {"_key": name(key), "_storm": name(storm)})
-        self._run(_ELSEWHERE, {"_key": name(key)})
+        _ENLIST.run(self._session, {"_key": name(key), "_storm": name(storm)})
+        _ELSEWHERE.run(self._session, {"_key": name(key)})
 
     def listed(self, storm: str) -> Sequence[Post]:
-        return [_post(row) for row in self._run(_LISTED, {"_storm": name(storm)})]
+        return [_post(row) for row in _LISTED.rows(self._session, {"_storm": name(storm)})]
 
     def hurry(self) -> None:
-        self._run(_HURRY, {})
+        _HURRY.run(self._session, {})
 
     def waiting(self) -> int:
-        return int(self._run(_WAITING, {}).scalar_one())
+        return int(_WAITING.first(self._session, {}).waiting)
 
     def backlog(self, before: datetime) -> Backlog | None:
-        since, count = self._run(_BACKLOG, {}).one()
+        since, count = _BACKLOG.first(self._session, {})
         return None if since is None or since > before else Backlog(count, since)
 
 
@@ -133,9 +133,9 @@ _MINE = _P.key == sa.bindparam("_key")
 _NOT_REFUSED = sa.and_(_P.waits.is_(True), sa.not_(_P.last_error.startswith(REFUSED)))
 
 
-def _given(*columns: str) -> sa.Update:
+def _given(*columns: str) -> Prepared:
     """Set these columns of one post to what is handed in."""
-    return sa.update(_POSTS).where(_MINE).values({column: sa.bindparam(column) for column in columns})
+    return Prepared(sa.update(_POSTS).where(_MINE).values({column: sa.bindparam(column) for column in columns}))
 
 
 def _touching() -> sa.Update:
@@ -168,13 +168,13 @@ def _due() -> sa.Select[Any]:
     )
 
 
-_ONE = sa.select(_POSTS).where(_MINE)
-_INSERT = sa.insert(_POSTS)
+_ONE = Prepared(sa.select(_POSTS).where(_MINE))
+_INSERT = inserting(_POSTS)
 _WANT = _given("lane", "wanted", "waits", "rank", "body", "changed_at", "wanted_at")
-_TOUCH = _touching()
-_BY_MESSAGE = sa.select(_POSTS).where(_P.channel_id == sa.bindparam("_channel"), _P.ts == sa.bindparam("_ts"))
-_DUE = _due()
-_HOLD = (
+_TOUCH = Prepared(_touching())
+_BY_MESSAGE = Prepared(sa.select(_POSTS).where(_P.channel_id == sa.bindparam("_channel"), _P.ts == sa.bindparam("_ts")))
+_DUE = Prepared(_due())
+_HOLD = Prepared(
     sa.update(_POSTS)
     .where(_MINE)
     .values(held_by=sa.bindparam("_by"), held_until=sa.bindparam("_until"), sending=sa.bindparam("_sending"))
@@ -183,13 +183,14 @@ _SAVE = _given(
     "held_by", "held_until", "shown", "sending", "channel_id", "ts", "attempts", "not_before", "last_error", "waits",
     "wanted_at",
 )  # fmt: skip
-_ENLIST = sa.update(_POSTS).where(_MINE).values(listed=sa.bindparam("_storm"))
-_ELSEWHERE = (
-    sa.update(_POSTS)
-    .where(_MINE, _P.kind.in_([PostKind.PAGE.value, PostKind.SUMMARY.value]), _P.ts == "", _P.listed != _NOWHERE)
-    .values(shown=_P.wanted, waits=False)
+_ENLIST = Prepared(sa.update(_POSTS).where(_MINE).values(listed=sa.bindparam("_storm")))
+_TO_PEOPLE = sa.or_(*(_P.kind == kind.value for kind in (PostKind.PAGE, PostKind.SUMMARY)))
+_ELSEWHERE = Prepared(
+    sa.update(_POSTS).where(_MINE, _TO_PEOPLE, _P.ts == "", _P.listed != _NOWHERE).values(shown=_P.wanted, waits=False)
 )
-_LISTED = sa.select(_POSTS).where(_P.listed == sa.bindparam("_storm")).order_by(_P.rank, _P.ref, _P.key)
-_HURRY = sa.update(_POSTS).where(_P.waits.is_(True), _P.not_before.is_not(None)).values(not_before=None)
-_WAITING = sa.select(sa.func.count()).select_from(_POSTS).where(_P.waits.is_(True))
-_BACKLOG = sa.select(sa.func.min(_P.wanted_at), sa.func.count()).where(_NOT_REFUSED)
+_LISTED = Prepared(sa.select(_POSTS).where(_P.listed == sa.bindparam("_storm")).order_by(_P.rank, _P.ref, _P.key))
+_HURRY = Prepared(sa.update(_POSTS).where(_P.waits.is_(True), _P.not_before.is_not(None)).values(not_before=None))
+_WAITING = Prepared(sa.select(sa.func.count().label("waiting")).select_from(_POSTS).where(_P.waits.is_(True)))
+_BACKLOG = Prepared(
+    sa.select(sa.func.min(_P.wanted_at).label("since"), sa.func.count().label("waiting")).where(_NOT_REFUSED)
+)

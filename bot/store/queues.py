@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -11,6 +10,7 @@ from sqlmodel import Session, col, select
 from bot.ports import store as port
 from bot.ports.store import JobRecord, SlackEventRecord, Timer
 from bot.store.mapping import name, plain
+from bot.store.prepared import Prepared, inserting
 from bot.store.tables import JobRow, KeyRow, ReplicaRow, SlackEventRow, TimerRow
 
 BODY_LIMIT = 200_000
@@ -18,9 +18,8 @@ EVENT_LIMIT = 4_000_000
 """A message of 40,000 characters stands twice in its event, each character as up to twelve."""
 _NOBODY = ""
 
-_SET_TIMER = sa.insert(TimerRow)
-_CANCEL_TIMER = sa.delete(TimerRow).where(col(TimerRow.key) == sa.bindparam("timer"))
-"""Built once, and without the unit of work: each new incident of a storm sets two timers."""
+_SET_TIMER = inserting(TimerRow.__table__)  # type: ignore[attr-defined]  # SQLModel's table behind the class
+_CANCEL_TIMER = Prepared(sa.delete(TimerRow).where(col(TimerRow.key) == sa.bindparam("_key")))
 
 
 class Timers(port.Timers):
@@ -33,10 +32,10 @@ class Timers(port.Timers):
             "key": name(timer.key), "kind": plain(timer.kind), "ref": timer.ref, "due_at": timer.due_at,
             "detail": plain(timer.detail),
         }  # fmt: skip
-        self._session.connection().execute(_SET_TIMER, row)
+        _SET_TIMER.run(self._session, row)
 
     def cancel(self, key: str) -> None:
-        self._session.connection().execute(_CANCEL_TIMER, {"timer": name(key)})
+        _CANCEL_TIMER.run(self._session, {"_key": name(key)})
 
     def take_due(self, now: datetime, *, limit: int = 50) -> Sequence[Timer]:
         query = select(TimerRow).where(TimerRow.due_at <= now).order_by(col(TimerRow.due_at)).limit(limit)
@@ -109,28 +108,24 @@ class Keys(port.Keys):
         if self.get(scope, key) is not None:
             return False
         values = {"scope": name(scope), "key": name(key), "value": plain(result, BODY_LIMIT), "at": self._now}
-        self._session.connection().execute(_INSERT_KEY, values)
+        _INSERT_KEY.run(self._session, values)
         return True
 
     def get(self, scope: str, key: str) -> str | None:
-        found: str | None = self._run(_KEY, scope, key).scalar()
-        return found
+        found = _KEY.first(self._session, {"_scope": name(scope), "_key": name(key)})
+        return None if found is None else str(found.value)
 
     def put(self, scope: str, key: str, value: str) -> None:
-        values = {"_value": plain(value, BODY_LIMIT), "_at": self._now}
-        if not self._run(_UPDATE_KEY, scope, key, **values).rowcount:
+        values = {"_scope": name(scope), "_key": name(key), "_value": plain(value, BODY_LIMIT), "_at": self._now}
+        if not _UPDATE_KEY.run(self._session, values):
             self.first(scope, key, value)
 
-    def _run(self, statement: sa.Executable, scope: str, key: str, **values: object) -> sa.CursorResult[Any]:
-        return self._session.connection().execute(statement, {"_scope": name(scope), "_key": name(key), **values})
 
-
-# Built once: to build a statement takes SQLAlchemy longer than to run it.
 _KEYS: sa.Table = KeyRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
 _THAT_KEY = sa.and_(_KEYS.c.scope == sa.bindparam("_scope"), _KEYS.c.key == sa.bindparam("_key"))
-_KEY = sa.select(_KEYS.c.value).where(_THAT_KEY)
-_INSERT_KEY = sa.insert(_KEYS)
-_UPDATE_KEY = sa.update(_KEYS).where(_THAT_KEY).values(value=sa.bindparam("_value"), at=sa.bindparam("_at"))
+_KEY = Prepared(sa.select(_KEYS.c.value).where(_THAT_KEY))
+_INSERT_KEY = inserting(_KEYS)
+_UPDATE_KEY = Prepared(sa.update(_KEYS).where(_THAT_KEY).values(value=sa.bindparam("_value"), at=sa.bindparam("_at")))
 
 
 class Replicas(port.Replicas):

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import SessionTransaction
 from sqlmodel import Session
 
 from bot.domain.errors import BotError, Overloaded
@@ -165,7 +166,7 @@ class SqlStore(port.Store):
 
 def _decide(session: Session, transaction: Transaction, job: _Job, *, alone: bool) -> tuple[Any, Exception | None]:
     """`alone`: nothing else shares the commit, so that what fails needs no savepoint to be taken back."""
-    within = session if alone else session.begin_nested()
+    within = session if alone else _savepoint(session)
     try:
         result = job.decide(transaction)
         session.flush()
@@ -183,6 +184,13 @@ def _decide(session: Session, transaction: Transaction, job: _Job, *, alone: boo
         within.rollback()
         return None, error
     return result, None
+
+
+def _savepoint(session: Session) -> SessionTransaction:
+    """Set at once, and not with the session's first own statement: those of the hot path go by the driver."""
+    within = session.begin_nested()
+    session.connection()
+    return within
 
 
 def _fail(jobs: list[_Job], error: Exception) -> None:

@@ -45,6 +45,8 @@ class IncidentRow(SQLModel, table=True):
     opened_at: datetime = Field(sa_column=_moment(index=True))
     resolved_at: datetime | None = Field(sa_column=_moment(nullable=True))
     data: str = Field(sa_column=_text())
+    counts: str = Field(sa_column=_text())
+    """What alerts change, each of them: written without the rest, and newer than what `data` says of it."""
 
 
 _FIRING = text("status = 'firing'")

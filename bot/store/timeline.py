@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 
 from bot.domain.timeline import Actor, ActorKind, Draft, Entry, Kind, seal
 from bot.ports import store as port
+from bot.store.prepared import Prepared, inserting
 from bot.store.tables import EntryRow
 
 _ENTRIES = EntryRow.__table__  # type: ignore[attr-defined]  # SQLModel's table behind the class
@@ -34,16 +35,12 @@ class TimelineLog(port.TimelineLog):
             heads[incident] = entry
             entries.append(entry)
         if entries:
-            self._session.connection().execute(_INSERT, [_columns(entry) for entry in entries])
+            _INSERT.run_all(self._session, [_columns(entry) for entry in entries])
         return entries
 
     def _heads(self, incidents: Sequence[int]) -> dict[int, Entry]:
-        asked = list(set(incidents))
-        if len(asked) == 1:
-            rows = self._session.connection().execute(_HEAD, {"incident": asked[0]})
-        else:
-            rows = self._session.connection().execute(_HEADS, {"incidents": asked})
-        return {row.incident: _entry(row) for row in rows}
+        heads = (_HEAD.first(self._session, {"_incident": incident}) for incident in dict.fromkeys(incidents))
+        return {row.incident: _entry(row) for row in heads if row is not None}
 
     def of(self, incident: int) -> Sequence[Entry]:
         query = select(EntryRow).where(EntryRow.incident == incident).order_by(col(EntryRow.seq))
@@ -58,22 +55,9 @@ class TimelineLog(port.TimelineLog):
         return [_entry(row) for row in self._session.exec(query.order_by(col(EntryRow.incident)))]
 
 
-def _heads() -> sa.Select[tuple[object, ...]]:
-    e = _ENTRIES.c
-    newest = sa.select(e.incident, sa.func.max(e.seq).label("seq")).group_by(e.incident)
-    top = newest.where(e.incident.in_(sa.bindparam("incidents", expanding=True))).subquery()
-    return sa.select(*e).join_from(top, _ENTRIES, sa.and_(e.incident == top.c.incident, e.seq == top.c.seq))
-
-
-# Built once: to build a statement takes SQLAlchemy longer than to run it.
-_INSERT = sa.insert(_ENTRIES)
-_HEADS = _heads()
-_HEAD = (
-    sa.select(*_ENTRIES.c)
-    .where(_ENTRIES.c.incident == sa.bindparam("incident"))
-    .order_by(_ENTRIES.c.seq.desc())
-    .limit(1)
-)
+_E = _ENTRIES.c
+_INSERT = inserting(_ENTRIES)
+_HEAD = Prepared(sa.select(_ENTRIES).where(_E.incident == sa.bindparam("_incident")).order_by(_E.seq.desc()).limit(1))
 
 
 def _columns(entry: Entry) -> dict[str, object]:

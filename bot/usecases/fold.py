@@ -158,7 +158,7 @@ class Fold:
         self._log.flush()
         wanted = [incidents[number] for number in {**self._touched, **self._counts} if number in incidents]
         after = [self._counted(incident) for incident in wanted]
-        self.tx.incidents.save_all(after)
+        self.tx.incidents.count_all(after)
         shown = [incident for incident in after if incident.number in self._touched]
         for incident in shown:
             if incident.alerts_firing == 0 and incident.status.live:

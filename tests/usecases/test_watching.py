@@ -1,6 +1,5 @@
 """After a change: recovered, not recovered, worse; taken back by itself only where a policy says so."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,15 +20,14 @@ UNDOING = Policies(rules=(Policy("take-back", OperationKind.ROLLBACK, Mode.SUGGE
 
 
 def at_look(plant: Plant, place: int, happens: Callable[[], object]) -> None:
-    """At the so-manieth look of the watch."""
+    """At the so-manieth look of the watch, which goes on when it has come to its end."""
     looks = 0
 
-    def step() -> None:
+    def step() -> object:
         nonlocal looks
         assert isinstance(plant.clock, JumpingClock)
         looks += plant.clock.slept == WATCH_EVERY
-        if looks == place and plant.clock.slept == WATCH_EVERY:
-            happens()
+        return happens() if looks == place and plant.clock.slept == WATCH_EVERY else None
 
     assert isinstance(plant.clock, JumpingClock)
     plant.clock.on_sleep = step
@@ -171,28 +169,20 @@ async def test_the_process_ends_on_the_way_back(plant: Plant, step: str, after: 
 
 async def test_more_alerts_are_worse(plant: Plant) -> None:
     number = await rolled_back(plant)
-    tasks: list[asyncio.Task[object]] = []
-
-    def another() -> None:
-        tasks.append(asyncio.ensure_future(plant.send(an_alert(plant.clock, "ModelLatencyHigh"))))
-
-    at_look(plant, 1, another)
+    at_look(plant, 1, lambda: plant.send(an_alert(plant.clock, "ModelLatencyHigh")))
     await plant.carry_out()
-    await asyncio.gather(*tasks)
     assert "It got worse: 2 alerts fire, 1 did" in (await plant.operation(number)).outcome
 
 
 async def test_who_only_watches_holds_nobody_up(plant: Plant) -> None:
     number = await rolled_back(plant)
     asked: list[str] = []
-    tasks: list[asyncio.Task[None]] = []
 
     async def again() -> None:
         asked.append(shown(await plant.say(f"rollback {FRAUD} --to 1", MIKA)))
 
-    at_look(plant, 1, lambda: tasks.append(asyncio.ensure_future(again())))
+    at_look(plant, 1, again)
     await plant.carry_out()
-    await asyncio.gather(*tasks)
     assert f"OP-{number + 1} is planned" in asked[0]
 
 
@@ -210,10 +200,8 @@ async def test_a_promotion_that_made_it_worse_is_taken_back_where_a_policy_says_
     await plant.learn()
     number = await plant.wish(f"promote {FRAUD} --to 3", MIKA)
     await plant.approve(number)
-    tasks: list[asyncio.Task[object]] = []
-    at_look(plant, 1, lambda: tasks.append(asyncio.ensure_future(plant.send(an_alert(plant.clock)))))
+    at_look(plant, 1, lambda: plant.send(an_alert(plant.clock)))
     await plant.carry_out()
-    await asyncio.gather(*tasks)
     operation = await plant.operation(number)
     back = bool(policies.rules)
     assert operation.state is (S.UNDONE if back else S.NOT_RECOVERED), operation.outcome
@@ -233,16 +221,14 @@ async def test_traffic_that_made_it_worse_is_shared_as_before_unless_somebody_ha
     number = await plant.wish("shift churn 10 --to 2", MIKA)
     incident = (await plant.operation(number)).incident
     await plant.approve(number)
-    tasks: list[asyncio.Task[object]] = []
 
-    def rise() -> None:
-        tasks.append(asyncio.ensure_future(plant.send(an_alert(plant.clock, "ModelErrorRateHigh", "churn"))))
+    async def rise() -> None:
+        await plant.send(an_alert(plant.clock, "ModelErrorRateHigh", "churn"))
         if elsewhere:
             plant.splitter.put("churn", {"2": 50, "1": 50})
 
     at_look(plant, 1, rise)
     await plant.carry_out()
-    await asyncio.gather(*tasks)
     operation = await plant.operation(number)
     assert operation.incident == incident
     assert operation.state is (S.FAILED if elsewhere else S.UNDONE), operation.outcome

@@ -1,7 +1,7 @@
 """A world to try the use cases in: the real store, five people, and the systems around us in memory."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -49,9 +49,9 @@ FRAUD = "fraud-detector"
 
 
 class JumpingClock(FakeClock):
-    """Whoever sleeps moves it: an hour of waiting takes no time. `on_sleep` is what happens meanwhile."""
+    """Whoever sleeps moves it: an hour of waiting takes no time. `on_sleep` is what happens meanwhile, to its end."""
 
-    on_sleep: Callable[[], None] | None = None
+    on_sleep: Callable[[], object] | None = None
 
     slept = 0.0
     """The seconds of the newest sleep."""
@@ -59,8 +59,9 @@ class JumpingClock(FakeClock):
     async def sleep(self, seconds: float) -> None:
         self.slept = seconds
         self.advance(max(seconds, 0))
-        if self.on_sleep is not None:
-            self.on_sleep()
+        happens = None if self.on_sleep is None else self.on_sleep()
+        if isinstance(happens, Awaitable):
+            await happens
         await asyncio.sleep(0)
 
 
@@ -193,12 +194,12 @@ class World:
 
     def ends_when_watched(self, name: str = "ModelErrorRateHigh", **more: object) -> None:
         """The alert ends as soon as somebody watches whether it does."""
-        tasks: list[asyncio.Task[object]] = []
+        ended: list[Alert] = []
 
-        def look() -> None:
-            if isinstance(self.clock, JumpingClock) and self.clock.slept == WATCH_EVERY and not tasks:
-                over = an_alert(self.clock, name, status=AlertStatus.RESOLVED, **more)
-                tasks.append(asyncio.ensure_future(self.send(over)))
+        async def look() -> None:
+            if isinstance(self.clock, JumpingClock) and self.clock.slept == WATCH_EVERY and not ended:
+                ended.append(an_alert(self.clock, name, status=AlertStatus.RESOLVED, **more))
+                await self.send(*ended)
 
         assert isinstance(self.clock, JumpingClock)
         self.clock.on_sleep = look

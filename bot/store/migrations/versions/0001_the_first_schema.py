@@ -81,6 +81,7 @@ def upgrade() -> None:  # one statement a table
         sa.Column("opened_at", Moment(), nullable=False),
         sa.Column("resolved_at", Moment(), nullable=True),
         sa.Column("data", sa.Text(), nullable=False),
+        sa.Column("counts", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number"),
     )
     with op.batch_alter_table("incidents", schema=None) as batch_op:
