@@ -5,9 +5,11 @@ import contextlib
 import gc
 import json
 import logging
+import multiprocessing
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +37,8 @@ from bot.slack.connection import SlackSettings
 from bot.slack.doctor import examine
 from bot.slack.manifest import manifest as slack_manifest
 from bot.slack.side import SlackSide
+from bot.store import database
+from bot.store.migrate import migrate
 from bot.store.sqlstore import SqlStore
 from bot.usecases import digest as digests
 from bot.usecases import hearing, operate, summaries, upstream
@@ -191,6 +195,7 @@ async def serve(loaded: Loaded) -> None:
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stopping.set)
+    await _migrated_apart(loaded.settings.database.url, listening)
     async with core(loaded, serve=True) as parts, running(parts, token, listening) as heartbeat:
         _settle_down()
         lost = asyncio.create_task(heartbeat.lost.wait())
@@ -202,6 +207,25 @@ async def serve(loaded: Loaded) -> None:
             _log.critical("another replica has taken over; this one ends without touching anything more")
             os._exit(3)
     _log.info("stopped")
+
+
+async def _migrated_apart(url: str, listening: socket.socket) -> None:
+    """Bring the schema up to date in a process of its own: what migrates once would stay in memory for months.
+
+    Whatever goes wrong there is met again, and said, when the store is opened.
+    """
+    child = multiprocessing.get_context("fork").Process(target=_migrate, args=(url, listening))
+    child.start()
+    await asyncio.to_thread(child.join)
+    child.close()
+
+
+def _migrate(url: str, listening: socket.socket) -> None:
+    listening.close()  # the port is the bot's own; should it be killed now, the next one needs it
+    try:
+        migrate(database.parse(url))
+    except Exception:  # noqa: BLE001 - see above
+        sys.exit(1)
 
 
 @contextlib.asynccontextmanager
@@ -360,6 +384,7 @@ async def _start_web(app: Any, listening: socket.socket) -> tuple[_Server, async
         log_config=None,
         access_log=False,
         lifespan="off",
+        ws="none",  # there is none here, and what speaks it would be loaded
         timeout_graceful_shutdown=3,
         server_header=False,
         proxy_headers=False,

@@ -10,11 +10,15 @@ from bot.demo.environments import ROOT
 from bot.demo.play import bot_env
 
 SPARED = {
+    "alembic": "a process of its own migrates",
     "httpx._main": "the library's own command",
+    "mako": "comes with Alembic",
     "matplotlib": "charts are drawn by a process that ends",
     "psycopg": "the database is SQLite",
+    "pygments": "colours for terminals",
     "rich": "output for terminals",
     "typer": "commands of people",
+    "websockets": "there is no WebSocket to be served",
 }
 """What must not be in memory, and why it is not needed."""
 
