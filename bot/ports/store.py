@@ -178,6 +178,10 @@ class Episodes(Protocol):
         """Many at once; each episode at most once."""
         ...
 
+    def seen_again(self, alert: Alert, now: datetime, *, times: int) -> bool:
+        """Count that it was delivered so many times more, if its episode fires and is stored with just this alert."""
+        ...
+
     def alert_of(self, episode: Episode) -> Alert | None:
         """The episode's alert as last seen."""
         ...

@@ -14,7 +14,7 @@ from bot.ports import store as port
 from bot.ports.store import AlertKey, EpisodeWrite
 from bot.store.mapping import dump, load, name, plain
 from bot.store.prepared import Prepared, driver_of
-from bot.store.tables import EpisodeRow, IncidentRow
+from bot.store.tables import EpisodeRow, IncidentRow, Moment
 
 ASKED_AT_ONCE = 500
 """Fingerprints that are looked up by one statement: both databases limit what one may carry."""
@@ -77,6 +77,13 @@ class Episodes(port.Episodes):
 
     def _key(self, write: EpisodeWrite) -> AlertKey:
         return name(write.episode.source), name(write.episode.instance), name(write.episode.fingerprint)
+
+    def seen_again(self, alert: Alert, now: datetime, *, times: int) -> bool:
+        values = {
+            "source": name(alert.source), "instance": name(alert.instance), "fingerprint": name(alert.fingerprint),
+            "_starts_at": alert.starts_at, "_alert": _text(alert), "_now": now, "_times": times,
+        }  # fmt: skip
+        return _AGAIN.run(self._session, values) == 1
 
     def alert_of(self, episode: Episode) -> Alert | None:
         found = _of(episode.source, episode.instance, episode.fingerprint).with_only_columns(_EPISODES.c.alert)
@@ -144,8 +151,12 @@ def _changing(write: EpisodeWrite) -> tuple[object, ...]:
         None if episode.ends_at is None else stamp(episode.ends_at),
         episode.deliveries,
         episode.incident,
-        dump(alert, finite=alert.reading is None and alert.drift is None),
+        _text(alert),
     )
+
+
+def _text(alert: Alert) -> str:
+    return dump(alert, finite=alert.reading is None and alert.drift is None)
 
 
 def _newest_of_many() -> sa.Select[tuple[object, ...]]:
@@ -165,6 +176,21 @@ _NEWEST = Prepared(
     .where(*(_EPISODES.c[key] == sa.bindparam(key) for key in _KEY))
     .order_by(_EPISODES.c.starts_at.desc())
     .limit(1)
+)
+
+_NOW: sa.BindParameter[datetime] = sa.bindparam("_now", type_=Moment)
+_AGAIN = Prepared(
+    sa.update(_EPISODES)
+    .where(
+        *(_EPISODES.c[key] == sa.bindparam(key) for key in _KEY),
+        _EPISODES.c.starts_at == sa.bindparam("_starts_at"),
+        _EPISODES.c.status == AlertStatus.FIRING.value,
+        _EPISODES.c.alert == sa.bindparam("_alert"),
+    )
+    .values(
+        last_seen=sa.case((_EPISODES.c.last_seen < _NOW, _NOW), else_=_EPISODES.c.last_seen),
+        deliveries=_EPISODES.c.deliveries + sa.bindparam("_times"),
+    )
 )
 
 

@@ -5,6 +5,7 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 
 from bot.domain.alert import Alert
 from bot.domain.errors import BotError, Overloaded
@@ -13,6 +14,7 @@ from bot.ports.store import DeliveryNote, DeliveryOutcome, Store, Transaction
 from bot.ports.systems import Delivery
 from bot.usecases import live
 from bot.usecases.fold import Fold, Receipt
+from bot.usecases.repeats import Repeats, count
 from bot.usecases.setup import Setup
 
 ALERTS_TOGETHER = 2_000
@@ -40,6 +42,7 @@ class Intake:
     store: Store
     setup: Setup
     nudge: Callable[[], None]
+    _repeats: Repeats = field(default_factory=Repeats)
     _waiting: deque[_Waiting] = field(default_factory=deque)
     _working: "asyncio.Task[None] | None" = None
 
@@ -78,7 +81,7 @@ class Intake:
 
     async def _write(self, together: Sequence[_Waiting]) -> None:
         try:
-            receipts = await self.store.write(lambda tx: take_deliveries(tx, self.setup, together))
+            receipts = await self.store.write(lambda tx: take_deliveries(tx, self.setup, together, self._repeats))
         except Exception as error:  # noqa: BLE001 - whatever it was, each caller must hear of it
             if len(together) == 1 or isinstance(error, BotError):
                 _refuse(together, error)
@@ -89,6 +92,8 @@ class Intake:
         if any(receipt.incidents or receipt.changes for receipt in receipts):
             self.nudge()
         for one, receipt in zip(together, receipts, strict=True):
+            if one.alerts and receipt.refreshed == len(one.alerts):
+                self._repeats.remember(one)
             if not one.answer.done():
                 one.answer.set_result(receipt)
 
@@ -113,25 +118,38 @@ def _refuse(together: Sequence[_Waiting], error: Exception) -> None:
             one.answer.set_exception(error)
 
 
-def take_deliveries(tx: Transaction, setup: Setup, together: Sequence[_Waiting]) -> list[Receipt]:
+def take_deliveries(tx: Transaction, setup: Setup, together: Sequence[_Waiting], repeats: Repeats) -> list[Receipt]:
     """Fold them in, in their order. A delivery that changed nothing leaves a count, no record of its own."""
-    fold = Fold(tx, setup)
-    fold.expect([alert for one in together for alert in one.alerts])
-    receipts: list[Receipt] = []
-    notes: list[DeliveryNote] = []
+    # Only those before anything else: what comes after something new may no longer be true.
+    left = count(tx, takewhile(repeats.is_one, together))
+    wanted = [*left, *(one.alerts for one in together[len(left) :])]
+    receipts = _folded(tx, setup, together, wanted)
     heard, alerts = Counter[str](), Counter[str]()
     for one in together:
-        fresh = live.remember(tx, one.changes) if one.changes else 0
-        receipt = fold.take(one.alerts, f"sha256:{one.digest}")
-        if fresh:
-            receipt = replace(receipt, changes=fresh)
-        if receipt.changed:
-            notes.append(DeliveryNote(one.integration, one.digest, one.size, len(one.alerts)))
         heard[one.integration] += 1
         alerts[one.integration] += len(one.alerts)
+    for integration, deliveries in heard.items():
+        tx.deliveries.heard(integration, deliveries=deliveries, alerts=alerts[integration])
+    return receipts
+
+
+def _folded(
+    tx: Transaction, setup: Setup, together: Sequence[_Waiting], wanted: Sequence[Sequence[Alert]]
+) -> list[Receipt]:
+    """What each of the deliveries did, of which these alerts are left to be folded in."""
+    if not any(wanted) and not any(one.changes for one in together):
+        return [Receipt(refreshed=len(one.alerts)) for one in together]
+    fold = Fold(tx, setup)
+    fold.expect([alert for alerts in wanted for alert in alerts])
+    receipts: list[Receipt] = []
+    notes: list[DeliveryNote] = []
+    for one, alerts in zip(together, wanted, strict=True):
+        fresh = live.remember(tx, one.changes) if one.changes else 0
+        receipt = fold.take(alerts, f"sha256:{one.digest}")
+        receipt = replace(receipt, changes=fresh, refreshed=receipt.refreshed + len(one.alerts) - len(alerts))
+        if receipt.changed:
+            notes.append(DeliveryNote(one.integration, one.digest, one.size, len(one.alerts)))
         receipts.append(receipt)
     tx.deliveries.taken(notes)
-    for integration, count in heard.items():
-        tx.deliveries.heard(integration, deliveries=count, alerts=alerts[integration])
     fold.close()
     return receipts
