@@ -291,6 +291,7 @@ class HttpClients:
         self._transport = transport
         self._sleep = sleep
         self._made: list[Http] = []
+        self._machines_trust: ssl.SSLContext | None = None
 
     def __call__(
         self,
@@ -301,6 +302,9 @@ class HttpClients:
         secrets: Sequence[SecretStr] = (),
         tls: ssl.SSLContext | None = None,
     ) -> Http:
+        if tls is None and self._transport is None:
+            # One for all: whom the machine trusts is a megabyte, and takes 20 ms to read.
+            tls = self._machines_trust = self._machines_trust or httpx.create_ssl_context()
         made = Http(
             base_url, system=system, auth=auth, secrets=secrets, tls=tls, limits=self._limits,
             transport=self._transport, sleep=self._sleep,

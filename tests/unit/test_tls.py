@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -107,3 +108,14 @@ def test_a_folder_or_a_key_is_no_authority(tmp_path: Path) -> None:
     for path in (str(tmp_path), key):
         with pytest.raises(BadInput):
             trusting(path, "kserve")
+
+
+async def test_whom_the_machine_trusts_is_read_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[ssl.SSLContext] = []
+    real = httpx.create_ssl_context
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: read.append(real()) or read[-1])
+    clients = HttpClients()
+    for name in ("a", "b", "c"):
+        clients(f"https://{name}.example", system=name)
+    await clients.aclose()
+    assert len(read) == 1
