@@ -1,21 +1,26 @@
 """A runbook's prose as parts of a reply: whoever shows it knows no Markdown, and a person should read none."""
 
 from collections.abc import Sequence
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from markdown_it.tree import SyntaxTreeNode
+from typing import TYPE_CHECKING
 
 from bot.usecases.reply import Bullets, Code, Heading, Paragraph, Part
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+    from markdown_it.tree import SyntaxTreeNode
 
 
 def parts_of(prose: str) -> tuple[Part, ...]:
     """Headings, paragraphs with their lines joined, lists and code; marks of emphasis are left out, words never are."""
+    # Loaded by the first runbook that is read: with its tables of names it would be a megabyte of a bot at rest.
+    from markdown_it import MarkdownIt  # noqa: PLC0415
+    from markdown_it.tree import SyntaxTreeNode  # noqa: PLC0415
+
     root = SyntaxTreeNode(MarkdownIt("commonmark").parse(prose))
     return tuple(part for node in root.children for part in _block(node))
 
 
-def _block(node: SyntaxTreeNode) -> Sequence[Part]:
+def _block(node: "SyntaxTreeNode") -> Sequence[Part]:
     match node.type:
         case "heading":
             words = _words(node)
@@ -38,7 +43,7 @@ def _block(node: SyntaxTreeNode) -> Sequence[Part]:
             return (Paragraph(words),) if words else ()
 
 
-def _words(node: SyntaxTreeNode) -> str:
+def _words(node: "SyntaxTreeNode") -> str:
     """All words beneath it on one line, whatever they are nested in."""
     if node.type == "inline":
         tokens = node.token.children if node.token else None
@@ -48,7 +53,7 @@ def _words(node: SyntaxTreeNode) -> str:
     return " ".join(words for child in node.children if (words := _words(child)))
 
 
-def _inline(tokens: Sequence[Token]) -> str:
+def _inline(tokens: "Sequence[Token]") -> str:
     """Without marks; the address of a link stands after its words, since it may be all that helps."""
     said: list[str] = []
     begun: list[tuple[int, str]] = []
