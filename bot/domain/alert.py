@@ -236,6 +236,20 @@ class Episode:
     deliveries: int = 1
     incident: int | None = None
 
+    def delivered(self, now: datetime) -> "Episode":
+        """Told once more."""
+        return Episode(
+            self.source, self.instance, self.fingerprint, self.starts_at, self.status, self.first_seen,
+            max(now, self.last_seen), self.ends_at, self.deliveries + 1, self.incident,
+        )  # fmt: skip
+
+    def joins(self, incident: int) -> "Episode":
+        """As part of an incident."""
+        return Episode(
+            self.source, self.instance, self.fingerprint, self.starts_at, self.status, self.first_seen,
+            self.last_seen, self.ends_at, self.deliveries, incident,
+        )  # fmt: skip
+
 
 class EpisodeChange(StrEnum):
     """What a newly read alert means, given what is known of its fingerprint."""
@@ -276,7 +290,7 @@ def observe(
         if alert.status is AlertStatus.RESOLVED:
             return EpisodeChange.UNKNOWN_RESOLVED, fresh
         return EpisodeChange.OPENED, fresh
-    again = replace(known, last_seen=max(now, known.last_seen), deliveries=known.deliveries + 1)
+    again = known.delivered(now)
     match (known.status, alert.status):
         case (AlertStatus.FIRING, AlertStatus.FIRING):
             return EpisodeChange.REFRESHED, again

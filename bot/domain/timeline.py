@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 GENESIS = "0" * 64
 TEXT_LIMIT = 8_000
@@ -107,6 +108,7 @@ class Entry:
     hash: str
 
 
+@lru_cache(1_000)
 def stamp(moment: datetime) -> str:
     """The one way a time is written: UTC, microseconds, `Z`."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)

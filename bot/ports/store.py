@@ -96,6 +96,7 @@ AlertKey = tuple[str, str, str]
 class EpisodeWrite:
     """An episode to keep, with its alert as last seen."""
 
+    key: AlertKey
     episode: Episode
     alert: Alert
     stored_as: datetime | None

@@ -63,20 +63,18 @@ class Episodes(port.Episodes):
     def save(self, episode: Episode, alert: Alert, *, moved_from: datetime | None = None) -> None:
         was = moved_from or episode.starts_at
         stored = self.get(episode.source, episode.instance, episode.fingerprint, was) is not None
-        self.save_all([EpisodeWrite(episode, alert, was if stored else None)])
+        key = name(episode.source), name(episode.instance), name(episode.fingerprint)
+        self.save_all([EpisodeWrite(key, episode, alert, was if stored else None)])
 
     def save_all(self, writes: Sequence[EpisodeWrite]) -> None:
         driver = driver_of(self._session)
         mark = "?" if driver.dialect.paramstyle == "qmark" else "%s"
-        known = [(*_changing(w), *self._key(w), stamp(w.stored_as)) for w in writes if w.stored_as is not None]
+        known = [(*_changing(w), *w.key, stamp(w.stored_as)) for w in writes if w.stored_as is not None]
         if known:  # first: what is moved makes room
             driver.execute_all(_UPDATE.replace("?", mark), known)
-        new = [(*self._key(w), *_changing(w)) for w in writes if w.stored_as is None]
+        new = [(*w.key, *_changing(w)) for w in writes if w.stored_as is None]
         if new:
             driver.execute_all(_INSERT.replace("?", mark), new)
-
-    def _key(self, write: EpisodeWrite) -> AlertKey:
-        return name(write.episode.source), name(write.episode.instance), name(write.episode.fingerprint)
 
     def seen_again(self, alert: Alert, now: datetime, *, times: int) -> bool:
         values = {

@@ -26,8 +26,15 @@ class Rooms:
     known: dict[int, Incident] = field(default_factory=dict)
     _about: dict[int, tuple[Subject, Place]] = field(default_factory=dict)
     """By the alert's identity: what it is about is asked for twice, and all alerts live as long as this."""
-    _asked: set[Place] = field(default_factory=set)
+    _models: Sequence[str] = ()
+    _asked: dict[Place, Place] = field(default_factory=dict)
+    """Places that were looked up, each with itself without an environment."""
     _joinable: dict[Place, Incident] = field(default_factory=dict)
+    _live: dict[Place, Incident] = field(default_factory=dict)
+    """What an alert of this transaction has joined, until one opens anything: the next of its place joins it, too."""
+
+    def __post_init__(self) -> None:
+        self._models = self.setup.models
 
     def know(self, numbers: Sequence[int]) -> None:
         """Look up these incidents."""
@@ -42,7 +49,7 @@ class Rooms:
     def _ask(self, places: Sequence[Place]) -> None:
         if places:
             recently = self.tx.now - self.setup.policies.reopen_within
-            self._asked.update(places)
+            self._asked.update({place: replace(place, environment=None) for place in places})
             self._joinable.update(self.tx.incidents.joinable(places, resolved_after=recently))
 
     def get(self, number: int) -> Incident | None:
@@ -52,7 +59,7 @@ class Rooms:
     def _subject(self, alert: Alert) -> tuple[Subject, Place]:
         about = self._about.get(id(alert))
         if about is None:
-            subject = subject_of(alert, self.setup.mapping, self.setup.models)
+            subject = subject_of(alert, self.setup.mapping, self._models)
             source = "" if subject.model is not None else alert.source
             about = self._about[id(alert)] = subject, Place(subject.model, source, subject.environment)
         return about
@@ -63,8 +70,9 @@ class Rooms:
         `known_to`: the incident that it was part of; `was`: its newest episode until now.
         """
         subject, place = self._subject(alert)
-        incident = self._joined(place)
+        incident = self._live.get(place) or self._joined(place)
         if incident is None:
+            self._live.clear()
             incident = _open(self.tx, self.setup, alert, subject)
             self.tx.timeline.extend([(incident.number, draft) for draft in self._first(incident, alert, evidence)])
             incident = upstream.placed(self.tx, self.setup, incident, self.known)
@@ -78,7 +86,9 @@ class Rooms:
             again = incident.number in {known_to, was.incident if was is not None else None}
             self.log.flush()
             incident = _bring_back(self.tx, self.setup, incident, alert, again=again)
-        self._keep(place, incident)
+        if place not in self._live:
+            self._keep(place, incident)
+            self._live[place] = incident
         self.log.add(incident.number, Kind.ALERT_FIRED, alert, evidence)
         self._mention_worse(incident, alert)
         return incident.number, False
@@ -101,7 +111,7 @@ class Rooms:
         if place not in self._asked:
             self._ask([place])
         here = self._joinable.get(place)
-        anywhere = None if place.environment is None else self._joinable.get(replace(place, environment=None))
+        anywhere = self._joinable.get(self._asked[place])
         found = [incident for incident in (here, anywhere) if incident is not None and _is_in(incident, place)]
         newest = max(found, key=lambda incident: incident.number, default=None)
         return None if newest is None else self.known.get(newest.number, newest)

@@ -133,7 +133,7 @@ class Fold:
                     number, is_new = self._rooms.fired(alert, evidence, known_to=known_to, was=was)
                     new += is_new
                     numbers[number] = None
-                    episode = replace(episode, incident=number)
+                    episode = episode.joins(number)
                 case EpisodeChange.RESOLVED if episode.incident is not None:
                     self._log.add(episode.incident, Kind.ALERT_RESOLVED, alert, evidence)
                     numbers[episode.incident] = None
@@ -224,7 +224,7 @@ class Fold:
             stored_as = before.starts_at if write is None else write.stored_as
             if before.starts_at != episode.starts_at:
                 self._left.add((key, before.starts_at))
-        self._writes[key, episode.starts_at] = EpisodeWrite(episode, alert, stored_as)
+        self._writes[key, episode.starts_at] = EpisodeWrite(key, episode, alert, stored_as)
         newest = self._newest.get(key)
         if newest is None or episode.starts_at >= newest.starts_at:
             self._newest[key] = episode

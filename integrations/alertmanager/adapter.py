@@ -3,7 +3,7 @@
 So do its messages in a Slack channel: whole where `slack.tmpl` wrote them, else as far as its own title says it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.domain.alert import Alert, AlertStatus
 from bot.domain.errors import Unreadable
@@ -34,7 +34,8 @@ class Alertmanager(AlertSource, MessageSource):
     def alerts(self, delivery: Delivery) -> Sequence[Alert]:
         webhook = read(Webhook, delivery.body, SLUG)
         instance = self._instance or webhook.external_url.rstrip("/")
-        return tuple(_from_webhook(alert, webhook, instance, delivery) for alert in webhook.alerts)
+        common = {**webhook.common_labels, **webhook.group_labels}
+        return tuple(_from_webhook(alert, webhook, instance, common, delivery) for alert in webhook.alerts)
 
     def told_by(self, message: ChannelMessage) -> Told:
         alerts: list[Alert] = []
@@ -69,11 +70,15 @@ def _from_line(line: Line, instance: str, *, truncated: bool) -> Alert:
     )
 
 
-def _from_webhook(alert: WebhookAlert, webhook: Webhook, instance: str, delivery: Delivery) -> Alert:
+def _from_webhook(
+    alert: WebhookAlert, webhook: Webhook, instance: str, common: Mapping[str, str], delivery: Delivery
+) -> Alert:
     status = alert.status or webhook.status
     if status is None:
         raise Unreadable("An alert of the body says neither firing nor resolved.", system=SLUG)
-    labels = {**webhook.common_labels, **webhook.group_labels, **alert.labels}
+    labels = alert.labels
+    if not common.keys() <= labels.keys():  # Alertmanager repeats all of them with each alert
+        labels = {**common, **labels}
     resolved = status == "resolved"
     return Alert(
         source=SLUG,
@@ -84,7 +89,7 @@ def _from_webhook(alert: WebhookAlert, webhook: Webhook, instance: str, delivery
         starts_at=to_milliseconds(alert.starts_at or delivery.received_at),  # its API tells no more
         ends_at=(alert.ends_at or delivery.received_at) if resolved else None,
         labels=labels,
-        annotations=dict(alert.annotations),
+        annotations=alert.annotations,
         url=link(alert.generator_url),
         truncated=webhook.truncated_alerts > 0,
     )
