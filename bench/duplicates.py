@@ -16,6 +16,7 @@ from bot.demo.workspace import Workspace
 
 TIMES = 10_000
 CONNECTIONS = 8
+MANY = 32
 ROUND = 2.0
 """Seconds of load after which it is looked whether it was often enough."""
 
@@ -38,6 +39,10 @@ async def run(folder: Path) -> Report:
                     bot.server, targets.PATH, load, seconds=ROUND, token=targets.TOKEN, beside=bot.slack.process.pid
                 )
             )
+        wide = await wrk(
+            bot.server, targets.PATH, Load("webhook", 1, MANY, same=1), seconds=ROUND, token=targets.TOKEN,
+            beside=bot.slack.process.pid,
+        )  # fmt: skip
         await bot.until_shown()
         after, bytes_after = _rows(folder), targets.on_disk(folder)
         messages = [m for m in await slack.messages(targets.CHANNEL) if m.get("thread_ts", m["ts"]) == m["ts"]]
@@ -50,15 +55,16 @@ async def run(folder: Path) -> Report:
         "duplicates",
         (
             Figure("sent again", sent, "", f"after {first.requests} in a first second"),
-            Figure("taken", sent / sum(taken.seconds for taken in rounds), "req/s", best.told()),
-            Figure("refused or broken", sum(taken.refused + taken.broken for taken in rounds), ""),
+            Figure(f"taken, {CONNECTIONS} connections", sent / sum(t.seconds for t in rounds), "req/s", best.told()),
+            Figure(f"taken, {MANY} connections", wide.rate, "req/s", wide.told()),
+            Figure("refused or broken", sum(taken.refused + taken.broken for taken in (*rounds, wide)), ""),
             Figure("incidents", incidents, ""),
             Figure("messages in the channel", len(messages), ""),
             Figure("edits of messages", edits, ""),
             Figure("rows more", sum(grown.values()), "", ", ".join(f"{t} {n}" for t, n in grown.items())),
             Figure("bytes more, after a checkpoint", bytes_after - size, "B", f"{bytes_after:,} in all"),
         ),
-        records=tuple(asdict(taken) for taken in rounds),
+        records=tuple(asdict(taken) for taken in (*rounds, wide)),
     )
 
 
