@@ -15,6 +15,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine.default import DefaultDialect
 
+from bot.store.prepared import Driver
+
 _WRITES = re.compile(r"\s*(INSERT(?: OR \w+)? INTO|UPDATE|DELETE FROM)\s+([\w.\"]+)", re.IGNORECASE)
 _IGNORED = frozenset({"replicas", "alembic_version", "queues", "dbos_migrations", "application_versions"})
 """Written by the clock, or once at a start: no part of the story."""
@@ -42,6 +44,7 @@ class Boundaries:
     def install(self) -> None:
         """For every connection that this process opens from now on."""
         sa.event.listen(sa.Engine, "after_cursor_execute", self._executed)
+        self._listen_to_the_driver()
         commit, rollback = DefaultDialect.do_commit, DefaultDialect.do_rollback
 
         def do_commit(dialect: DefaultDialect, connection: Any) -> None:
@@ -65,10 +68,28 @@ class Boundaries:
         DefaultDialect.do_commit = do_commit
         DefaultDialect.do_rollback = do_rollback
 
+    def _listen_to_the_driver(self) -> None:
+        """What goes past SQLAlchemy."""
+        execute, execute_all = Driver.execute, Driver.execute_all
+
+        def one(driver: Driver, sql: str, values: Any) -> Any:
+            found = execute(driver, sql, values)
+            self._note(driver._connection, driver._cursor, sql)
+            return found
+
+        def all_of_them(driver: Driver, sql: str, many: Sequence[Any]) -> None:
+            execute_all(driver, sql, many)
+            self._note(driver._connection, driver._cursor, sql)
+
+        Driver.execute, Driver.execute_all = one, all_of_them  # type: ignore[method-assign]
+
     def _executed(
         self, connection: sa.Connection, cursor: Any, statement: str, parameters: object, context: object, many: bool
     ) -> None:
         del parameters, context, many
+        self._note(connection, cursor, statement)
+
+    def _note(self, connection: sa.Connection, cursor: Any, statement: str) -> None:
         written = _WRITES.match(statement)
         if written and (cursor.rowcount != 0 or "RETURNING" in statement):
             table = written[2].replace('"', "").rpartition(".")[2]
