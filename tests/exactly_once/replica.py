@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import ssl
 import sys
 import threading
 import traceback
@@ -38,6 +39,8 @@ from tests.exactly_once.world import ALIAS, MIRROR, MODEL, PIPELINE, SERVICE
 from tests.usecases.world import PEOPLE, a_setup, an_alert
 
 _EPOCH = datetime(2026, 11, 23, tzinfo=UTC)
+_NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Whom the world's clients trust: it has no certificate, and each client would read all of the machine's for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +108,10 @@ def setup_of(spec: Spec) -> Setup:
 def systems_of(spec: Spec, clock: Clock, http: HttpClients) -> Systems:
     """The world, by its adapters."""
     repeatable = spec.repeatable or spec.plot == "training"
-    registry = FarRegistry(http(spec.world, system="registry"), clock, repeatable=repeatable)
-    serving = FarServing(http(spec.world, system="serving"), clock, repeatable=repeatable)
-    pipelines = FarOrchestrator(http(spec.world, system="pipelines"), clock, repeatable=spec.repeatable)
-    metrics = FarMetrics(http(spec.world, system="metrics"), clock, repeatable=True)
+    registry = FarRegistry(http(spec.world, system="registry", tls=_NOBODY), clock, repeatable=repeatable)
+    serving = FarServing(http(spec.world, system="serving", tls=_NOBODY), clock, repeatable=repeatable)
+    pipelines = FarOrchestrator(http(spec.world, system="pipelines", tls=_NOBODY), clock, repeatable=spec.repeatable)
+    metrics = FarMetrics(http(spec.world, system="metrics", tls=_NOBODY), clock, repeatable=True)
     guarantees = Guarantees(idempotent_write=repeatable, idempotent_start=spec.repeatable)
     return Systems(
         registries={"registry": registry}, servings={"serving": serving},
