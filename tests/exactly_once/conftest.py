@@ -92,7 +92,9 @@ class Shelf:
 class Laboratory:
     """Where trials are made: each has a database and a world of its own."""
 
-    def __init__(self, zygote: Zygote, server: Server, shelf: Shelf) -> None:
+    def __init__(self, zygote: Zygote, server: Server, shelf: Shelf, database: str) -> None:
+        self.database = database
+        """What it is made on: `sqlite`, `postgresql`."""
         self.zygote = zygote
         self.server = server
         self._shelf = shelf
@@ -143,6 +145,5 @@ def postgres_shelf(zygote: Zygote, postgres: Postgres, tmp_path_factory: pytest.
 
 @pytest.fixture(params=DATABASES)
 def laboratory(request: pytest.FixtureRequest, zygote: Zygote, server: Server) -> Laboratory:
-    return Laboratory(
-        zygote, server, request.getfixturevalue(f"{request.param}_shelf".replace("postgresql", "postgres"))
-    )
+    shelf = request.getfixturevalue(f"{request.param}_shelf".replace("postgresql", "postgres"))
+    return Laboratory(zygote, server, shelf, request.param)

@@ -18,7 +18,7 @@ import pytest
 from tests.exactly_once.conftest import Laboratory
 from tests.exactly_once.trial import Trial
 
-KILLS = int(os.environ.get("KILLS", "50"))
+KILLS = int(os.environ.get("KILLS", "24"))
 SEED = int(os.environ.get("KILL_SEED", "0"))
 AT_ONCE = 3
 
