@@ -1,10 +1,13 @@
 """The suite's own rules: a missing program is said, a skip fails where CI=true, and no process outlives the tests."""
 
+import functools
+import gc
 import os
 import signal
 import time
 from collections.abc import Generator, Iterator, Sequence
 
+import httpx
 import pytest
 
 from tests.leftovers import MARK, Left, end, left_over, mark
@@ -43,6 +46,14 @@ def no_process_is_left_over() -> Iterator[None]:
         )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def authorities_are_read_once() -> Iterator[None]:
+    """For each of its clients httpx reads all of the machine's authorities anew, which takes longer than many a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", functools.cache(httpx.create_ssl_context))
+        yield
+
+
 def _waited_for(own: str) -> Sequence[Left]:
     """What does not end by itself. Twice nothing, for one that is just becoming another program shows no mark."""
     deadline = time.monotonic() + PATIENCE
@@ -65,6 +76,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for program in wanted.args:
                 if not is_here(program):
                     item.add_marker(pytest.mark.skip(reason=missing(program)))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay as they were collected: the garbage collector need not look through them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _name_groups(items: list[pytest.Item]) -> None:
