@@ -21,6 +21,7 @@ __all__ = ["postgres"]
 SPARED = {
     "alembic": "a process of its own migrates",
     "httpx._main": "the library's own command",
+    "jinja2": "no page was asked for",
     "mako": "comes with Alembic",
     "markdown_it": "no runbook was read",
     "matplotlib": "charts are drawn by a process that ends",
