@@ -118,7 +118,13 @@ class Night(Hour):
         posts = await self.world.disk.read(
             lambda tx: [(p.key, p.last_error) for p in tx.posts.due(tx.now + timedelta(days=1), by="", limit=5)]
         )
-        raise AssertionError(f"half an hour later: {posts} wait, {self.monitor.letters}, {self.sides[-1].fault()}")
+        firing = await self.world.disk.read(lambda tx: {e.fingerprint: e for e in tx.episodes.firing_from(SLUG)})
+        ours, theirs = set(firing), self.monitor.firing_now
+        other = f"{[firing[name] for name in ours - theirs]} here and {sorted(theirs - ours)} there only"
+        raise AssertionError(
+            f"half an hour later: {posts} wait, {self.monitor.letters}, {self.sides[-1].fault()}, firing {other}, "
+            f"{await self._under_way()}"
+        )
 
     async def _quiet(self) -> bool:
         disk = self.world.disk

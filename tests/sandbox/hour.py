@@ -126,6 +126,13 @@ class Hour:
         on_way = any(not one.ended.is_set() for one in self.here.sandbox.deliveries.sent.values())
         return not on_way and self.sides[-1].fault() is None and not self.sides[-1]._edge._tasks  # type: ignore[union-attr]
 
+    async def _under_way(self) -> str:
+        """What keeps it from being quiet, for a failure."""
+        inbox = await self.here.world.store.read(lambda tx: tx.inbox.pending())
+        sent = [one for one in self.here.sandbox.deliveries.sent.values() if not one.ended.is_set()]
+        work = self.sides[-1]._edge._tasks  # type: ignore[union-attr]
+        return f"inbox {[e.event_id for e in inbox]}, sent {sent}, at work {[task.get_stack() for task in work]}"
+
     async def _all_is_well(self) -> None:
         self.here.sandbox.faults.clear()
         self.here.sandbox.api.revoked = False

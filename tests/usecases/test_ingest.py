@@ -165,6 +165,17 @@ async def test_a_stale_firing_after_its_resolution_is_recorded_only(watch: Watch
     assert await watch.timeline() == entries
 
 
+async def test_one_that_is_older_than_what_is_known_is_over(watch: Watch) -> None:
+    """Nobody would ever tell that it ended: its end was told, or lost, before the newer one began."""
+    older, newer = an_alert(watch.start), an_alert(watch.start + minutes(1))
+    await watch.send(newer)
+    await watch.send(older)
+    firing = await watch.store.read(lambda tx: [e.starts_at for e in tx.episodes.firing_from("alertmanager")])
+    assert firing == [newer.starts_at]
+    assert (await watch.send(older)).ignored == 1
+    assert (await watch.incident()).alerts_firing == 1
+
+
 async def test_a_repeated_resolution_is_a_no_op(watch: Watch) -> None:
     alert = an_alert(watch.start)
     await watch.send(alert)

@@ -50,6 +50,7 @@ class Edge:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # a task that is cancelled before it begins never awaits it
 
     async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
