@@ -286,9 +286,7 @@ def observe(
             alert.ends_at,
         )
         if newest is not None and newest.starts_at > alert.starts_at:
-            # It was over when the newer one began. Told to fire still, nobody would ever tell that it ended.
-            ended_at = alert.ends_at or newest.starts_at
-            return EpisodeChange.STALE, replace(fresh, status=AlertStatus.RESOLVED, ends_at=ended_at)
+            return EpisodeChange.STALE, fresh
         if alert.status is AlertStatus.RESOLVED:
             return EpisodeChange.UNKNOWN_RESOLVED, fresh
         return EpisodeChange.OPENED, fresh

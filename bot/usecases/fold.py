@@ -191,6 +191,9 @@ class Fold:
             revived = replace(newest, status=AlertStatus.FIRING, ends_at=None, last_seen=seen)
             return _Folded(EpisodeChange.OPENED, newest, revived)
         change, episode = observe(known, newest, alert, self.tx.now)
+        if known is None and newest is not None and change is EpisodeChange.STALE:
+            # It was over when the newer one began; kept as firing, it would be so for ever: nobody tells its end again.
+            episode = replace(episode, status=AlertStatus.RESOLVED, ends_at=alert.ends_at or newest.starts_at)
         return _Folded(change, known, episode)
 
     def _stored(self, alert: Alert) -> Episode | None:
