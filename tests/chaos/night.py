@@ -17,6 +17,8 @@ from tests.sandbox.hour import HOUR, Hour
 STEPS = (5.0, 30.0, 45.0, 60.0)
 """Seconds between two looks of the world at what happens next."""
 RECONCILE_EVERY = timedelta(seconds=30)
+ROUNDS = 800
+"""Of five seconds, until everything is quiet: what was taken may come again five times, ten minutes apart."""
 KILLED_IN_A_DELIVERY = 0.06
 CALL_TIMEOUT = 0.3
 """Seconds of the machine's clock: what does not answer then is not waited for."""
@@ -111,7 +113,7 @@ class Night(Hour):
         return taking.result()
 
     async def _caught_up(self) -> None:
-        for _ in range(400):
+        for _ in range(ROUNDS):
             await self._pass(5.0)
             if not self._tasks and await self._quiet():
                 return
@@ -122,7 +124,7 @@ class Night(Hour):
         ours, theirs = set(firing), self.monitor.firing_now
         other = f"{[firing[name] for name in ours - theirs]} here and {sorted(theirs - ours)} there only"
         raise AssertionError(
-            f"half an hour later: {posts} wait, {self.monitor.letters}, {self.sides[-1].fault()}, firing {other}, "
+            f"an hour later: {posts} wait, {self.monitor.letters}, {self.sides[-1].fault()}, firing {other}, "
             f"{await self._under_way()}"
         )
 
